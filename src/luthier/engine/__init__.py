@@ -1,0 +1,1 @@
+"""Registered models answer requests: one protocol, several engines behind it."""

@@ -1,0 +1,146 @@
+"""Every error that Luthier raises on purpose: what went wrong, where, and what to do next.
+
+LuthierError
+├── UsageError               the call is wrong; another call would work
+│   ├── FileMissing          a path that was named does not exist or cannot be read
+│   ├── UnknownBase          no base model of that name
+│   ├── UnknownModel         no registered model of that name
+│   ├── UnknownArtefact      nothing kept under that id or name
+│   ├── InvalidConfig        a setting or recipe value that cannot be used
+│   ├── NameTaken            the name belongs to something else already
+│   ├── RunNotResumable      a run that is finished, or busy in another process
+│   └── UnlikeComparison     two results that were not measured in the same way
+├── DataError                the data has to change first
+│   ├── InvalidDataset       rows that cannot be trained on; carries one line per row
+│   ├── ExampleTooLong       an example longer than the model's context
+│   └── TemplateNotMaskable  a chat template that hides where the answer begins or ends
+├── MachineError             the machine lacks something
+│   ├── DiskFull             no space left, or a quota reached
+│   ├── OutOfMemory          the allocation failed
+│   ├── FetchFailed          a download that failed or has the wrong checksum
+│   ├── HubUnreachable       the Hugging Face hub cannot be reached
+│   └── StoreDamaged         the home folder holds something that cannot be read
+├── TrainingDiverged         the loss is no longer a number
+└── RunInterrupted           stopped on request, and resumable
+"""
+
+from __future__ import annotations
+
+import errno
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class LuthierError(Exception):
+    """`message` says what and where in lower case; `hint` says what to do next."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(LuthierError):
+    code = "usage"
+
+
+class FileMissing(UsageError):
+    code = "file_missing"
+
+
+class UnknownBase(UsageError):
+    code = "unknown_base"
+
+
+class UnknownModel(UsageError):
+    code = "unknown_model"
+
+
+class UnknownArtefact(UsageError):
+    code = "unknown_artefact"
+
+
+class InvalidConfig(UsageError):
+    code = "invalid_config"
+
+
+class NameTaken(UsageError):
+    code = "name_taken"
+
+
+class RunNotResumable(UsageError):
+    code = "run_not_resumable"
+
+
+class UnlikeComparison(UsageError):
+    code = "unlike_comparison"
+
+
+class DataError(LuthierError):
+    code = "data"
+
+
+class InvalidDataset(DataError):
+    """`rows` are complete sentences, each with its file and line."""
+
+    code = "invalid_dataset"
+
+    def __init__(self, message: str, *, rows: Iterable[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rows = tuple(rows)
+
+
+class ExampleTooLong(DataError):
+    code = "example_too_long"
+
+
+class TemplateNotMaskable(DataError):
+    code = "template_not_maskable"
+
+
+class MachineError(LuthierError):
+    code = "machine"
+
+
+class DiskFull(MachineError):
+    code = "disk_full"
+
+
+class OutOfMemory(MachineError):
+    code = "out_of_memory"
+
+
+class FetchFailed(MachineError):
+    code = "fetch_failed"
+
+
+class HubUnreachable(MachineError):
+    code = "hub_unreachable"
+
+
+class StoreDamaged(MachineError):
+    code = "store_damaged"
+
+
+class TrainingDiverged(LuthierError):
+    code = "training_diverged"
+
+
+class RunInterrupted(LuthierError):
+    code = "run_interrupted"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that offers the nearest known names, or else lists them all."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    return f"known: {', '.join(names)}" if names else "none exist yet"

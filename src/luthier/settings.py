@@ -1,0 +1,74 @@
+"""Settings: what the environment and `luthier.toml` say about this installation; nothing else reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+
+from luthier.errors import InvalidConfig, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_settings import PydanticBaseSettingsSource
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="LUTHIER_",
+        toml_file="luthier.toml",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    home: Path = Path("~/.luthier")
+    """Folder that holds everything Luthier keeps: models, runs, data and its database."""
+
+    database_url: str = ""
+    """SQLAlchemy address of the database; empty for SQLite inside the home folder."""
+
+    storage_url: str = ""
+    """fsspec address where file contents are kept; empty for a folder inside the home folder."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """A call's own values win over the environment, and the environment over `luthier.toml`."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def home_path(self) -> Path:
+        return self.home.expanduser().absolute()
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home_path / 'luthier.db'}"
+
+    @property
+    def resolved_storage_url(self) -> str:
+        return self.storage_url or str(self.home_path / "blobs")
+
+
+def load_settings() -> Settings:
+    """Raises InvalidConfig for an unknown key or a value of the wrong type, naming the key."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(key, Settings.model_fields)
+            raise InvalidConfig(f"luthier.toml: unknown setting {key!r}", hint=hint) from error
+        raise InvalidConfig(f"setting {key!r}: {first['msg'].lower()}") from error
+    except ValueError as error:
+        raise InvalidConfig(
+            f"luthier.toml: {error}", hint="the file must be TOML, such as: home = '/data/luthier'"
+        ) from error
