@@ -10,8 +10,8 @@ LuthierError
 │   ├── NameTaken            the name belongs to something else already
 │   ├── RunNotResumable      a run that is finished, or busy in another process
 │   └── UnlikeComparison     two results that were not measured in the same way
-├── DataError                the data has to change first
-│   ├── InvalidDataset       rows that cannot be trained on; carries one line per row
+├── DataError                the data has to change first; carries one sentence per row
+│   ├── InvalidDataset       rows that cannot be read or judged
 │   ├── ExampleTooLong       an example longer than the model's context
 │   └── TemplateNotMaskable  a chat template that hides where the answer begins or ends
 ├── MachineError             the machine lacks something
@@ -84,17 +84,17 @@ class UnlikeComparison(UsageError):
 
 
 class DataError(LuthierError):
+    """`rows` are complete sentences, one for each wrong row, with its file and line."""
+
     code = "data"
-
-
-class InvalidDataset(DataError):
-    """`rows` are complete sentences, each with its file and line."""
-
-    code = "invalid_dataset"
 
     def __init__(self, message: str, *, rows: Iterable[str] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.rows = tuple(rows)
+
+
+class InvalidDataset(DataError):
+    code = "invalid_dataset"
 
 
 class ExampleTooLong(DataError):

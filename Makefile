@@ -1,0 +1,50 @@
+# Two commands do all set-up: `make demo` and `make test`. Both can be run again; what is there is not done twice.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+VENV := .venv
+LUTHIER := $(VENV)/bin/luthier
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+
+help:
+	@echo "make demo    install, fetch a small model, fine-tune it and write report.html"
+	@echo "make test    install and run all tests"
+	@echo "make lint    ruff and mypy"
+	@echo "make format  let ruff put the code in order"
+	@echo "make clean   remove the virtual environment; your models in LUTHIER_HOME stay"
+
+demo: $(VENV)/installed
+	$(LUTHIER) demo
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+format: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+clean:
+	rm -rf $(VENV) .luthier-test
+
+# A stamp is written when everything before it worked, so a broken installation is taken up again.
+$(VENV)/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed"; \
+		echo "hint: install it, then run: make demo PYTHON=/path/to/python3"; exit 3; }
+	@echo "installing Luthier into $(VENV) with $(PYTHON); this downloads about 300 MB the first time"
+	@"$(PYTHON)" -m venv $(VENV) || { echo "hint: on Debian and Ubuntu, apt install python3-venv"; exit 3; }
+	@# PyTorch goes first and exactly pinned: a looser request may bring gigabytes of CUDA libraries.
+	$(PIP) torch==2.13.0
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "installing the development tools into $(VENV)"
+	$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,162 @@
+"""LD1xx: what keeps a file, or a line of it, from being read as rows of JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luthier.data.jsonl import MAX_DEPTH, Line
+from luthier.data.lint.rule import Rule, Table, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from luthier.data.finding import Finding
+
+
+class NotUtf8(Rule[Line]):
+    """A byte that is not part of UTF-8 text."""
+
+    code = "LD101"
+    name = "not-utf8"
+    why = "JSONL is UTF-8; another encoding would turn letters into other letters without a word"
+    example = "the byte E9, which is é in Latin-1"
+    hint = "save the file as UTF-8, for example: iconv -f LATIN1 -t UTF-8 OLD > NEW"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        bad = subject.bad_byte
+        if bad is None:
+            return
+        message = f"byte {bad.value:#04x} at offset {bad.offset} of the file is not UTF-8 text"
+        is_wide = bad.value in (0, 0xFE, 0xFF)
+        hint = "the file looks like UTF-16, or is not text at all; save it as UTF-8" if is_wide else ""
+        yield self.finding(subject.number, message, hint=hint)
+
+
+class ByteOrderMark(Rule[Line]):
+    """A byte order mark before the first row."""
+
+    code = "LD102"
+    name = "byte-order-mark"
+    severity = "warning"
+    why = "Luthier skips it, but other readers take it for a part of the first row and refuse that"
+    example = '\ufeff{"messages": []}'
+    hint = "save the file as UTF-8 without a byte order mark"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        if subject.has_mark:
+            yield self.finding(subject.number, "the file begins with a byte order mark")
+
+
+class InvalidJson(Rule[Line]):
+    """A line that is not JSON, with the column where reading stopped."""
+
+    code = "LD103"
+    name = "invalid-json"
+    why = "a row that cannot be read cannot be learned from"
+    example = '{"messages": ['
+    hint = "write each row as one JSON object on one line"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        if subject.syntax:
+            message = f"invalid JSON at column {subject.syntax.column}: {subject.syntax.message}"
+            yield self.finding(subject.number, message)
+
+
+class RowNotObject(Rule[Line]):
+    """A line of JSON that is a list, a text or a number."""
+
+    code = "LD104"
+    name = "row-not-object"
+    why = "a row is an object with the key messages"
+    example = '["a", "list"]'
+    hint = 'begin each row with {"messages": ['
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        if subject.is_parsed and not isinstance(subject.value, dict):
+            yield self.finding(subject.number, f"the row is {quote(subject.value)}, not an object")
+
+
+class RepeatedKey(Rule[Line]):
+    """An object that has the same key twice."""
+
+    code = "LD105"
+    name = "repeated-key"
+    why = "JSON readers keep one of the values and drop the other, and do not agree which"
+    example = '{"messages": [], "messages": []}'
+    hint = "keep the key once"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        for key in subject.repeated_keys:
+            yield self.finding(subject.number, f"the key {quote(key)} stands twice in one object")
+
+
+class UnusableNumber(Rule[Line]):
+    """NaN, Infinity, or a number too large to be held."""
+
+    code = "LD106"
+    name = "unusable-number"
+    why = "such numbers are not JSON, so the row could not be written back as it was read"
+    example = '{"messages": [], "tools": [NaN]}'
+    hint = "write null, or a number within range"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        for number in subject.bad_numbers:
+            shown = number if len(number) <= 20 else f"{number[:17]}..."
+            yield self.finding(subject.number, f"{shown} is not a number that JSON can hold")
+
+
+class BlankLine(Rule[Line]):
+    """A line with nothing but white space."""
+
+    code = "LD107"
+    name = "blank-line"
+    severity = "info"
+    why = "it is skipped, so the count of lines is not the count of rows"
+    example = "   "
+    hint = "nothing needs to be done; deleting the line is tidier"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        if subject.is_blank:
+            yield self.finding(subject.number, "the line is blank")
+
+
+class NestedTooDeep(Rule[Line]):
+    """Lists or objects inside one another beyond any sensible depth."""
+
+    code = "LD109"
+    name = "nested-too-deep"
+    why = "readers recurse into JSON, and such a row exhausts them"
+    example = "[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2)
+    hint = "flatten the row, or put deep JSON into the content as text"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        if subject.is_too_deep:
+            yield self.finding(subject.number, f"the row is nested more than {MAX_DEPTH} levels deep")
+
+
+class LoneSurrogate(Rule[Line]):
+    r"""Half of a character: an escape such as \ud83d without its other half."""
+
+    code = "LD110"
+    name = "lone-surrogate"
+    why = "it stands for no character, so it can be neither tokenised nor saved"
+    example = r'{"messages": [{"role": "user", "content": "\ud83d"}]}'
+    hint = "the text was probably cut inside an emoji; write the whole character, or leave it out"
+
+    def check(self, subject: Line) -> Iterator[Finding]:
+        if subject.has_lone_surrogate:
+            yield self.finding(subject.number, "the row holds half of a surrogate pair")
+
+
+class EmptyFile(Rule[Table]):
+    """A file without a single row."""
+
+    code = "LD108"
+    name = "empty-file"
+    why = "there is nothing to learn from"
+    example = ""
+    hint = 'write rows such as {"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}'
+
+    def check(self, subject: Table) -> Iterator[Finding]:
+        if subject.row_count == 0:
+            yield self.finding(None, "the file has no rows")

@@ -1,0 +1,27 @@
+"""A file becomes a Dataset that the later stages can trust, or one error that names every bad row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luthier.data.check import MINIMUM_EXAMPLES, check_file
+from luthier.errors import InvalidDataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from luthier.data.dataset import Dataset
+
+
+def load_dataset(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> Dataset:
+    """Raises InvalidDataset with a sentence per error of `check_file`, or FileMissing; warnings pass."""
+    report = check_file(path, minimum=minimum)
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    if not errors:
+        return report.dataset
+    hints = {finding.hint for finding in errors}
+    raise InvalidDataset(
+        f"{path.name} has {len(errors)} error{'s' if len(errors) > 1 else ''}",
+        rows=[finding.sentence(path.name) for finding in errors],
+        hint=hints.pop() if len(hints) == 1 else f"`luthier check {path}` gives a hint for each",
+    )

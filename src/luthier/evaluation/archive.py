@@ -1,0 +1,25 @@
+"""Reports are kept with the models they judge as their parents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luthier.conversation import canonical_json
+from luthier.store.catalog import keep_artefact, list_artefacts
+
+if TYPE_CHECKING:
+    from luthier.evaluation.report import EvalReport
+    from luthier.store.home import Home
+
+
+def keep_report(home: Home, report: EvalReport) -> str:
+    """The fingerprint of the report's manifest; the report itself lies in a blob, whole."""
+    document = report.to_json()
+    manifest = {
+        "kind": "report",
+        "blob": home.blobs.put(canonical_json(document).encode("utf-8", "surrogatepass")),
+        **{key: document[key] for key in ("name", "models", "comparison", "verdict", "manifests")},
+    }
+    judged = set(document["models"])
+    parents = [model.fingerprint for model in list_artefacts(home.database, "model") if model.name in judged]
+    return keep_artefact(home.database, kind="report", name=report.name, manifest=manifest, parents=parents)

@@ -1,0 +1,37 @@
+"""Passes an output that equals its reference character for character, surrounding white space aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from luthier.evaluation.graders.protocol import Grade
+
+EXCERPT_LENGTH = 24  # characters; enough to recognise the place, short enough for one line
+
+
+@dataclass(frozen=True, slots=True)
+class ExactGrader:
+    name: str = "exact"
+
+    def reference_problem(self, reference: str) -> str | None:
+        return None
+
+    def grade(self, output: str, reference: str) -> Grade:
+        got, wanted = output.strip(), reference.strip()
+        if got == wanted:
+            return Grade(True, "equal, surrounding white space aside")
+        place = next(i for i, pair in enumerate(zip_longest(got, wanted)) if pair[0] != pair[1])
+        return Grade(
+            False,
+            f"differs at character {place + 1}: "
+            f"expected {excerpt_at(wanted, place)}, got {excerpt_at(got, place)}",
+        )
+
+
+def excerpt_at(text: str, start: int) -> str:
+    """A quoted piece of the text, with an ellipsis where it goes on."""
+    piece = text[start : start + EXCERPT_LENGTH]
+    if not piece:
+        return "the end of the text"
+    return repr(piece) + ("…" if len(text) > start + EXCERPT_LENGTH else "")

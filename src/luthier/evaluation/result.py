@@ -1,0 +1,100 @@
+"""What one model did on one task: the conditions it was measured under and the outcome of each sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from luthier.engine.protocol import Sampling
+from luthier.stats.intervals import Interval, wilson_interval
+
+OutcomeKind = Literal["passed", "failed", "truncated"]
+
+
+@dataclass(frozen=True, slots=True)
+class EvalManifest:
+    """Everything that a result depends on; two results with equal manifests are equal."""
+
+    task: str
+    data_fingerprint: str
+    grader: str
+    sampling: Sampling
+    engine: str
+    model: str
+    base: str
+    weights_hash: str
+    template_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`truncated` is an answer cut at max_tokens: not passed, and told apart from a wrong one.
+
+    `was_trained_on` is True when the model has seen this very prompt in training.
+    """
+
+    sample_id: str
+    line: int
+    output: str
+    kind: OutcomeKind
+    explanation: str
+    prompt_hash: str
+    prompt_tokens: int
+    completion_tokens: int
+    was_trained_on: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.kind == "passed"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """`outcomes` stand in the order of the task's samples."""
+
+    manifest: EvalManifest
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def model(self) -> str:
+        return self.manifest.model
+
+    @property
+    def total(self) -> int:
+        return len(self.outcomes)
+
+    @cached_property
+    def kinds(self) -> Counter[str]:
+        return Counter(outcome.kind for outcome in self.outcomes)
+
+    @property
+    def passed(self) -> int:
+        return self.kinds["passed"]
+
+    @property
+    def failed(self) -> int:
+        return self.kinds["failed"]
+
+    @property
+    def truncated(self) -> int:
+        return self.kinds["truncated"]
+
+    @property
+    def pass_rate(self) -> float:
+        return self.passed / self.total
+
+    @property
+    def truncated_fraction(self) -> float:
+        return self.truncated / self.total
+
+    @property
+    def interval(self) -> Interval:
+        """95 percent Wilson interval of the pass rate."""
+        return wilson_interval(self.passed, self.total)
+
+    @property
+    def trained_on_lines(self) -> tuple[int, ...]:
+        """Lines of the test data that this model was trained on; any at all voids the result."""
+        return tuple(outcome.line for outcome in self.outcomes if outcome.was_trained_on)

@@ -1,0 +1,51 @@
+"""Numbers become the words that a verdict and its page share, so that both always say the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LINES_NAMED = 10
+
+
+def phrase_cases(count: int, noun: str = "case") -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def phrase_fraction(fraction: float) -> str:
+    """`93.3%`, and no decimal where it would be zero."""
+    return f"{100 * fraction:.1f}".removesuffix(".0") + "%"
+
+
+def phrase_points(fraction: float) -> str:
+    """`+26 points`: a difference of percentages is not itself a percentage."""
+    points = f"{100 * fraction:+.1f}".removesuffix(".0")
+    if points in ("+0", "-0"):
+        return "0 points"
+    return f"{points.replace('-', '−')} {'point' if points[1:] == '1' else 'points'}"
+
+
+def phrase_p_value(p_value: float) -> str:
+    return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
+
+
+def phrase_lines(lines: Sequence[int]) -> str:
+    """`lines 3, 8 and 12`; beyond ten, how many more there are."""
+    named = [str(line) for line in lines[:LINES_NAMED]]
+    more = len(lines) - len(named)
+    if more:
+        named.append(f"{more} more")
+    listed = " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+    return f"line {listed}" if len(lines) == 1 else f"lines {listed}"
+
+
+def phrase_seconds(seconds: float) -> str:
+    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

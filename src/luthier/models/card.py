@@ -1,0 +1,79 @@
+"""What a tuned model is made of and how it did, in the file that travels with its weights."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from luthier.errors import StoreDamaged
+from luthier.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CARD_FILE = "card.json"
+TRAINED_ON_FILE = "trained_on.txt"
+
+
+class ModelCard(BaseModel):
+    """`trained_on` holds the prompt fingerprints of the training rows; it is kept in a file of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    base: str
+    base_weights_hash: str
+    weights_hash: str
+    template_hash: str
+    system_prompt: str
+    data: dict[str, Any]
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    run: str
+    luthier_version: str
+    created_at: datetime
+    trained_on: frozenset[str] = Field(default=frozenset(), exclude=True)
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Writes card.json, trained_on.txt and a README.md that model hubs show."""
+    write_atomic(folder / TRAINED_ON_FILE, "".join(f"{row}\n" for row in sorted(card.trained_on)))
+    write_atomic(folder / "README.md", describe_card(card))
+    write_atomic(folder / CARD_FILE, card.model_dump_json(indent=2) + "\n")
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Raises StoreDamaged when the folder is not one that `write_card` completed."""
+    try:
+        values = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+        rows = (folder / TRAINED_ON_FILE).read_text(encoding="utf-8").split()
+        return ModelCard(**values, trained_on=frozenset(rows))
+    except (OSError, ValueError, ValidationError) as error:
+        raise StoreDamaged(
+            f"the model in {folder} has no readable card: {error}", hint="tune it again"
+        ) from error
+
+
+def describe_card(card: ModelCard) -> str:
+    rows = "\n".join(f"| {name} | {value} |" for name, value in {**card.config, **card.metrics}.items())
+    data = card.data
+    return f"""---
+base_model: {card.base}
+library_name: peft
+---
+# {card.name}
+
+A LoRA adapter for `{card.base}`, tuned with Luthier {card.luthier_version} on {card.created_at:%Y-%m-%d}.
+
+Data: {data["name"]}, {data["rows"]} training rows, fingerprint `{data["fingerprint"][:16]}`.
+System prompt: {card.system_prompt or "none in common"}
+
+| setting or metric | value |
+| --- | --- |
+{rows}
+
+Chat template `{card.template_hash[:16]}`, base weights `{card.base_weights_hash[:16]}`, run `{card.run}`.
+"""

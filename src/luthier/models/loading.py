@@ -1,0 +1,105 @@
+"""A base model's folder becomes a transformers model and its chat template, in this machine's best precision."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from luthier.errors import OutOfMemory, UnknownBase
+from luthier.models.digest import digest_weights
+from luthier.models.precision import choose_device, choose_dtype
+from luthier.tokens.chat_template import ChatTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from transformers import PreTrainedModel
+
+    from luthier.models.catalog import Base
+    from luthier.models.settings import Precision
+
+
+@dataclass(frozen=True)
+class LoadedBase:
+    """One copy of a base's weights, in evaluation mode and frozen."""
+
+    name: str
+    model: PreTrainedModel
+    template: ChatTemplate
+    weights_hash: str
+
+    @property
+    def context_length(self) -> int:
+        """Longest sequence in tokens that the model was made for."""
+        return int(self.model.config.max_position_embeddings)
+
+
+def load_base(base: Base, *, precision: Precision = "auto", attention: str = "sdpa") -> LoadedBase:
+    """Loads safetensors only, and never code from the model's folder. Raises UnknownBase or OutOfMemory."""
+    quiet_transformers()
+    device = choose_device()
+    with translate_memory_errors(f"loading {base.name}"):
+        try:
+            model = AutoModelForCausalLM.from_pretrained(
+                base.folder,
+                dtype=choose_dtype(precision, device),
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise UnknownBase(
+                f"{base.name} cannot be loaded: {error}",
+                hint="the folder must hold a complete transformers model",
+            ) from error
+        model.requires_grad_(False)
+        model.to(device)
+    model.eval()
+    return LoadedBase(base.name, model, load_template(base), digest_weights(base.folder))
+
+
+def load_template(base: Base) -> ChatTemplate:
+    """Tokenizer and stop tokens alone: enough to plan a run, and thousands of times smaller than the weights."""
+    quiet_transformers()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UnknownBase(
+            f"the tokenizer of {base.name} cannot be loaded: {error}",
+            hint="the folder must hold tokenizer.json",
+        ) from error
+    return ChatTemplate(tokenizer, _find_stop_ids(base.folder, tokenizer.eos_token_id))
+
+
+def quiet_transformers() -> None:
+    """Progress bars and advice of the libraries would drown our own."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+@contextmanager
+def translate_memory_errors(doing: str) -> Iterator[None]:
+    """torch reports a failed CPU allocation as a plain RuntimeError; its text is all that tells it apart."""
+    hint = "free some memory, or lower micro_batch_tokens, or take a smaller base model"
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise OutOfMemory(f"out of memory while {doing}", hint=hint) from error
+    except RuntimeError as error:
+        if "alloc" in str(error) and "memory" in str(error):
+            raise OutOfMemory(f"out of memory while {doing}", hint=hint) from error
+        raise
+
+
+def _find_stop_ids(folder: Path, tokenizer_stop: int | None) -> frozenset[int]:
+    stops = {tokenizer_stop} if tokenizer_stop is not None else set()
+    if (folder / "generation_config.json").is_file():
+        declared = GenerationConfig.from_pretrained(folder).eos_token_id
+        stops.update([declared] if isinstance(declared, int) else declared or [])
+    return frozenset(stops)

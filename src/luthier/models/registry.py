@@ -1,0 +1,70 @@
+"""Tuned models by name: kept whole or not at all, and found again with the card that says what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from luthier.errors import UnknownBase, UnknownModel, did_you_mean
+from luthier.models.card import ModelCard, read_card, write_card
+from luthier.models.catalog import EMBEDDED_BASES, Base, locate_base
+from luthier.store import catalog as kept
+from luthier.store.files import replace_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from luthier.store.home import Home
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """`folder` holds the adapter in PEFT's format beside the card."""
+
+    name: str
+    folder: Path
+    card: ModelCard
+
+
+def keep_model(
+    home: Home, card: ModelCard, write_adapter: Callable[[Path], None], *, parent: str
+) -> TunedModel:
+    """`parent` is the run's fingerprint. Raises NameTaken when another run's model has the name.
+
+    A kill in between leaves a folder that no name points to, which the same run replaces when it is taken up again.
+    """
+    folder = home.models / card.name
+    manifest = card.model_dump(mode="json")
+    with replace_folder(folder) as fresh:
+        write_adapter(fresh)
+        write_card(card, fresh)
+    kept.register_model(
+        home.database,
+        name=card.name,
+        base=card.base,
+        run_id=card.run,
+        weights_hash=card.weights_hash,
+        card=manifest,
+    )
+    kept.keep_artefact(home.database, kind="model", name=card.name, manifest=manifest, parents=[parent])
+    return TunedModel(card.name, folder, card)
+
+
+def find_model(home: Home, name: str) -> TunedModel:
+    """Raises UnknownModel, with the near names as its hint."""
+    record = kept.get_model(home.database, name)
+    folder = home.models / record.name
+    return TunedModel(record.name, folder, read_card(folder))
+
+
+def resolve_model(home: Home, name: str) -> TunedModel | Base:
+    """A tuned model of that name, or else a base. Raises UnknownModel when it is neither."""
+    tuned = [record.name for record in kept.list_models(home.database)]
+    if name in tuned:
+        return find_model(home, name)
+    try:
+        return locate_base(home, name)
+    except UnknownBase as error:
+        hint = did_you_mean(name, [*tuned, *EMBEDDED_BASES])
+        raise UnknownModel(f"no model is called {name!r}", hint=hint) from error

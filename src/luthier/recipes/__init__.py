@@ -1,0 +1,22 @@
+"""Names of recipes become TOML files: those that come with Luthier, or any file of yours."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from luthier.errors import FileMissing, did_you_mean
+
+_FOLDER = Path(str(files(__name__)))
+
+
+def list_recipes() -> list[str]:
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def find_recipe(name: str) -> Path:
+    """A file wins over a recipe of the same name. Raises FileMissing."""
+    for path in (Path(name).expanduser(), _FOLDER / f"{name}.toml"):
+        if path.is_file():
+            return path
+    raise FileMissing(f"there is no recipe {name}", hint=did_you_mean(name, list_recipes()))

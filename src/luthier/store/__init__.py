@@ -1,0 +1,1 @@
+"""What Luthier keeps: a database, file contents by their hash, and folders that are never half-written."""

@@ -1,0 +1,1 @@
+"""Conversations become token ids with a loss mask, then packed batches."""

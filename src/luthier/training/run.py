@@ -1,0 +1,224 @@
+"""A run from its examples to a registered model: planned, locked against a second process, resumable, recorded."""
+
+from __future__ import annotations
+
+import fcntl
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import torch
+
+from luthier import __version__
+from luthier.conversation import fingerprint_json
+from luthier.data.catalog import keep_splits
+from luthier.errors import LuthierError, RunInterrupted, RunNotResumable
+from luthier.models.architecture import read_architecture
+from luthier.models.card import ModelCard
+from luthier.models.digest import digest_weights
+from luthier.models.loading import load_base, load_template, translate_memory_errors
+from luthier.models.lora import attach_adapter, get_adapter_state, save_adapter
+from luthier.models.registry import find_model, keep_model
+from luthier.store import catalog as kept
+from luthier.training.attention import choose_attention
+from luthier.training.checkpoint import Checkpoints
+from luthier.training.events import EventLog, RunStarted
+from luthier.training.interrupt import catch_interrupts
+from luthier.training.loop import train_adapter
+from luthier.training.plan import plan_run, require_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from peft import PeftModel
+
+    from luthier.data.dataset import Dataset
+    from luthier.data.split import Splits
+    from luthier.models.catalog import Base
+    from luthier.models.loading import LoadedBase
+    from luthier.models.registry import TunedModel
+    from luthier.store.home import Home
+    from luthier.training.checkpoint import Progress
+    from luthier.training.config import TrainingConfig
+    from luthier.training.events import Event, Observer
+    from luthier.training.plan import Plan
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """What to train, from what, and under which name to keep the model. The test split is never looked at."""
+
+    name: str
+    base: Base
+    splits: Splits
+    config: TrainingConfig
+
+    @property
+    def id(self) -> str:
+        """Equal orders have equal ids, so the same command finds its own unfinished run again."""
+        return "run-" + fingerprint_json([self.name, self.identity])[:12]
+
+    @cached_property
+    def identity(self) -> str:
+        """What the weights follow from: two runs of one identity train the same model."""
+        return fingerprint_json(self.describe())
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "base": self.base.name,
+            "base_weights": digest_weights(self.base.folder),
+            "train": self.splits.train.fingerprint,
+            "validation": self.splits.validation.fingerprint,
+            "config": self.config.model_dump(mode="json"),
+        }
+
+
+def execute_run(home: Home, order: RunOrder, *, observe: Observer) -> TunedModel:
+    """Trains from the latest checkpoint if there is one. Whatever ends it is written to the run's record."""
+    folder = home.runs / order.id
+    template = load_template(order.base)
+    architecture = read_architecture(order.base.folder)
+    splits, config = order.splits, order.config
+    plan = plan_run(
+        template, splits.train, splits.validation, config, context_length=architecture.context_length
+    )
+    require_memory(plan, architecture, config, available_bytes=_find_free_memory())
+    with _lock(folder), _record(home, order) as run_fingerprint:
+        log = EventLog(folder / "metrics.jsonl")
+        base = load_base(order.base, precision=config.precision)
+        base.model.set_attn_implementation(choose_attention(base.model.config))
+        model = attach_adapter(base.model, config, seed=config.seed)
+        with translate_memory_errors("training"), catch_interrupts() as is_stop_wanted:
+            progress = train_adapter(
+                model,
+                plan,
+                config,
+                checkpoints=Checkpoints(folder / "checkpoints"),
+                observe=_log_and_show(log, observe),
+                is_stop_wanted=is_stop_wanted,
+            )
+        card = _write_card(order, base, model, summarise_run(log, plan, progress, model))
+        return keep_model(
+            home, card, lambda fresh: save_adapter(model, fresh, base=base.name), parent=run_fingerprint
+        )
+
+
+def find_finished(home: Home, order: RunOrder) -> TunedModel | None:
+    """The model that this very order has made before, if it has."""
+    made = [record for record in kept.list_models(home.database) if record.run_id == order.id]
+    return find_model(home, made[0].name) if made else None
+
+
+def summarise_run(log: EventLog, plan: Plan, progress: Progress, model: PeftModel) -> dict[str, Any]:
+    """`training_loss` is the mean over the last epoch's steps; `validation_loss` is that of the step that was kept."""
+    losses = [row["loss"] for row in log.read() if row["event"] == "step"][-plan.steps_per_epoch :]
+    return {
+        "training_loss": sum(losses) / len(losses),
+        "validation_loss": progress.best_loss,
+        "best_step": progress.best_step,
+        "steps": progress.step,
+        "tokens": progress.tokens,
+        "seconds": progress.seconds,
+        "tokens_per_second": progress.tokens / progress.seconds,
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
+
+
+def find_common_system_prompt(dataset: Dataset) -> str:
+    """The system prompt that every example begins with; empty when they differ or have none."""
+    first_messages = {example.conversation.messages[0] for example in dataset.examples}
+    first = first_messages.pop()
+    return first.content if not first_messages and first.role == "system" else ""
+
+
+def _write_card(order: RunOrder, base: LoadedBase, model: PeftModel, metrics: dict[str, Any]) -> ModelCard:
+    train = order.splits.train
+    return ModelCard(
+        name=order.name,
+        base=base.name,
+        base_weights_hash=base.weights_hash,
+        weights_hash=_digest_adapter(model),
+        template_hash=base.template.hash,
+        system_prompt=find_common_system_prompt(train),
+        data=train.manifest(),
+        config=order.config.model_dump(mode="json"),
+        metrics=metrics,
+        run=order.id,
+        luthier_version=__version__,
+        created_at=datetime.now(UTC),
+        trained_on=frozenset(example.prompt_fingerprint for example in train.examples),
+    )
+
+
+def _digest_adapter(model: PeftModel) -> str:
+    digest = sha256()
+    for name, tensor in sorted(get_adapter_state(model).items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _log_and_show(log: EventLog, observe: Observer) -> Observer:
+    def receive(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            log.rewind(event.step)
+        log.append(event)
+        observe(event)
+
+    return receive
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Raises RunNotResumable when another process is at this run; the lock dies with its holder, even by kill -9."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunNotResumable(
+                f"{folder.name} is being trained by another process",
+                hint="wait for it, or stop it with Ctrl-C",
+            ) from error
+        yield
+
+
+@contextmanager
+def _record(home: Home, order: RunOrder) -> Iterator[str]:
+    """Yields the run's fingerprint. Its row says running, then how it ended; after a kill, running stays."""
+    fingerprint = kept.keep_artefact(
+        home.database,
+        kind="run",
+        name=order.id,
+        manifest={"run": order.id, **order.describe()},
+        parents=[keep_splits(home, order.splits)],
+    )
+    kept.start_run(
+        home.database,
+        id=order.id,
+        name=order.name,
+        base=order.base.name,
+        config=order.config.model_dump(mode="json"),
+        dataset_fingerprint=order.splits.train.fingerprint,
+    )
+    try:
+        yield fingerprint
+    except RunInterrupted as error:
+        kept.end_run(home.database, order.id, status="interrupted", error=error.message)
+        raise
+    except LuthierError as error:
+        kept.end_run(home.database, order.id, status="failed", error=error.message)
+        raise
+    kept.end_run(home.database, order.id, status="succeeded", model_name=order.name)
+
+
+def _find_free_memory() -> int:
+    """Bytes on the device that trains."""
+    if torch.cuda.is_available():
+        return torch.cuda.mem_get_info()[0]
+    return psutil.virtual_memory().available

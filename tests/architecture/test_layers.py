@@ -1,0 +1,132 @@
+"""Who may import whom: data flows one way through the rooms, and heavy libraries stay behind their doors."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import luthier
+
+SOURCE = Path(__file__).parents[2] / "src" / "luthier"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "conversation": {"errors"},
+    "settings": {"errors"},
+    "stats": {"errors"},
+    "recipes": {"errors"},
+    "store": {"errors", "settings"},
+    "data": {"errors", "conversation", "store"},
+    "tokens": {"errors", "conversation", "data"},
+    "models": {"errors", "settings", "store", "tokens"},
+    "training": {"errors", "settings", "conversation", "store", "data", "tokens", "models"},
+    "engine": {"errors", "settings", "conversation", "tokens", "models"},
+    "evaluation": {"errors", "conversation", "store", "data", "tokens", "engine", "models", "stats"},
+}
+ROOMS = set(MAY_IMPORT)
+MAY_IMPORT["doctor"] = ROOMS
+MAY_IMPORT["pipeline"] = ROOMS | {"doctor"}
+MAY_IMPORT["cli"] = ROOMS | {"pipeline", "doctor"}
+MAY_IMPORT["__main__"] = {"cli"}
+MAY_IMPORT["__init__"] = {"pipeline"}
+
+PUBLIC_NAMES = set(luthier.__all__)
+"""`from luthier import __version__` is no room."""
+
+HEAVY = {"torch", "transformers", "peft", "gguf", "accelerate"}
+HEAVY_MODULES = {
+    "engine.generation",
+    "engine.torch_engine",
+    "models.gguf",
+    "models.loading",
+    "models.lora",
+    "models.precision",
+    "tokens.packing",
+    "training.attention",
+    "training.checkpoint",
+    "training.loop",
+    "training.objectives",
+    "training.run",
+}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def list_imports(tree: ast.AST) -> set[str]:
+    """Absolute names of all modules that are imported anywhere below a node."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def list_imports_at_start(tree: ast.Module) -> set[str]:
+    """What runs on import: neither a function's own imports nor those for the type checker."""
+    body = [
+        node
+        for node in tree.body
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    return list_imports(ast.Module(body, []))
+
+
+def find_wrong_imports(module: str, imports: set[str]) -> list[str]:
+    room = room_of(module)
+    rooms = {name.split(".")[1] for name in imports if name.startswith("luthier.")}
+    return sorted(f"{module} imports {other}" for other in rooms - MAY_IMPORT[room] - {room} - PUBLIC_NAMES)
+
+
+MODULES = {module_name(path): ast.parse(path.read_text()) for path in SOURCE.rglob("*.py")}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_room_imports_only_what_stands_before_it(module: str) -> None:
+    assert find_wrong_imports(module, list_imports(MODULES[module])) == []
+
+
+def test_an_import_against_the_flow_is_named() -> None:
+    tree = ast.parse("def f():\n    from luthier.training.run import execute_run")
+    assert find_wrong_imports("engine.torch_engine", list_imports(tree)) == [
+        "engine.torch_engine imports training"
+    ]
+
+
+def test_heavy_libraries_are_imported_by_the_modules_that_need_them_alone() -> None:
+    found = {
+        module
+        for module, tree in MODULES.items()
+        if {name.split(".")[0] for name in list_imports_at_start(tree)} & HEAVY
+    }
+    assert found == {module for module in HEAVY_MODULES if found_directly(module)}
+
+
+def found_directly(module: str) -> bool:
+    return bool({name.split(".")[0] for name in list_imports(MODULES[module])} & HEAVY)
+
+
+def test_nobody_else_imports_a_heavy_module_at_start() -> None:
+    heavy = {f"luthier.{module}" for module in HEAVY_MODULES}
+    offenders = {
+        module: sorted(list_imports_at_start(tree) & heavy)
+        for module, tree in MODULES.items()
+        if module not in HEAVY_MODULES and list_imports_at_start(tree) & heavy
+    }
+    assert offenders == {}
+
+
+def test_no_two_rooms_import_each_other() -> None:
+    for room, allowed in MAY_IMPORT.items():
+        mutual = {other for other in allowed if room in MAY_IMPORT[other] and other != room}
+        assert not mutual, f"{room} and {mutual} may import each other"

@@ -1,0 +1,1 @@
+"""What several tests build: a tiny model, small data, a home folder."""
