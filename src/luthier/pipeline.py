@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +19,7 @@ from luthier.data.examples import example_path
 from luthier.data.reading import load_dataset
 from luthier.data.split import load_splits, split_dataset, write_splits
 from luthier.engine.protocol import Request, Sampling
-from luthier.errors import InvalidConfig, NameTaken
+from luthier.errors import InvalidConfig, NameTaken, UnknownBase, UsageError, did_you_mean
 from luthier.models.fetch import silent
 from luthier.recipes import find_recipe
 from luthier.settings import load_settings
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from luthier.evaluation.task import EvalTask
     from luthier.models.fetch import Announce
     from luthier.models.registry import TunedModel
+    from luthier.store.catalog import ModelRecord, RunRecord
     from luthier.training.events import Observer
     from luthier.training.run import RunOrder
 
@@ -48,8 +50,9 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 @dataclass(frozen=True)
 class Progress:
-    """Who is told what goes on: sentences, training events, and how many of how many answers are done."""
+    """Who is told what goes on: stages, sentences, training events, and how many of how many answers are done."""
 
+    start_stage: Announce = silent
     announce: Announce = silent
     observe: Observer = lambda event: None
     count_answers: Callable[[str, int, int], None] = lambda model, done, total: None
@@ -174,9 +177,15 @@ def demo(*, report: Path, home: Home | None = None, progress: Progress = Progres
     """The whole loop on the data that comes with Luthier; what is there already is not done again."""
     home = home or open_home()
     data = home.path / "demo"
+    progress.start_stage("check")
     checked = check(example_path())
+    progress.announce(f"{checked.summary['rows']} orders, {checked.summary['errors']} errors")
+    progress.start_stage("split")
     splits = split(example_path(), data)
+    progress.announce(", ".join(f"{side} {len(rows.examples)}" for side, rows in splits.sides.items()))
+    progress.start_stage("tune")
     model = tune(data, name=DEMO_MODEL, recipe="orders", home=home, progress=progress)
+    progress.start_stage("compare")
     result = compare(DEFAULT_BASE, model.name, data, grader="json", home=home, progress=progress)
     write_report(result, report, data=data, home=home)
     return DemoResult(checked, splits, model, result)
@@ -213,6 +222,50 @@ def show(name: str, *, home: Home | None = None) -> dict[str, Any]:
     from luthier.store.inventory import describe_kept
 
     return describe_kept((home or open_home()).database, name)
+
+
+def explain_rule(code: str) -> dict[str, str]:
+    """What a rule of `check` finds, why, and how to mend it. Raises UsageError with the nearest codes."""
+    from luthier.data.lint.registry import ALL_RULES
+
+    rules = {rule.code: rule for rule in ALL_RULES}
+    rule = rules.get(code.upper())
+    if rule is None:
+        raise UsageError(f"there is no rule {code}", hint=did_you_mean(code.upper(), rules))
+    keys = ("code", "name", "severity", "finds", "why", "example", "hint")
+    return {key: getattr(rule, key) for key in keys}
+
+
+def fetch_bases(models: Sequence[str], *, home: Home, progress: Progress) -> None:
+    """Fetches what the models stand on, where the wait can be announced; an unknown name is left to its user."""
+    from luthier.models.catalog import locate_base
+
+    tuned = {record.name: record.base for record in list_models(home=home)}
+    for model in models:
+        with suppress(UnknownBase):
+            locate_base(home, tuned.get(model, model), announce=progress.announce)
+
+
+def list_models(*, home: Home | None = None) -> list[ModelRecord]:
+    """The tuned models, the latest first."""
+    from luthier.store import catalog
+
+    return catalog.list_models((home or open_home()).database)
+
+
+def list_runs(*, home: Home | None = None) -> list[RunRecord]:
+    """The latest first."""
+    from luthier.store import catalog
+
+    return catalog.list_runs((home or open_home()).database)
+
+
+def list_bases(*, home: Home | None = None) -> dict[str, bool]:
+    """The embedded bases, and whether each has been fetched."""
+    from luthier.models.catalog import EMBEDDED_BASES, is_fetched
+
+    home = home or open_home()
+    return {name: is_fetched(home, name) for name in EMBEDDED_BASES}
 
 
 def _name_order(home: Home, order: RunOrder) -> RunOrder:

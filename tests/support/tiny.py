@@ -61,6 +61,7 @@ def build_model(dtype: torch.dtype = torch.float32, *, seed: int = 0) -> LlamaFo
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=CONTEXT_LENGTH,
+        initializer_range=0.2,  # large enough for a few steps of an adapter to show
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from transformers import GenerationConfig
@@ -26,10 +26,12 @@ def complete_prompts(base: LoadedBase, prompts: list[list[int]], sampling: Sampl
     """`prompts` are token ids. Answers are cut where the context ends, with finish_reason `length`."""
     input_ids, attention_mask = _pad_left(base, prompts)
     room = base.context_length - input_ids.shape[1]
+    # transformers puts `generate` on a mixin, which the type of a loaded model does not name.
+    generator = cast("Any", base.model)
     with torch.inference_mode(), torch.random.fork_rng(enabled=sampling.seed is not None):
         if sampling.seed is not None:
             torch.manual_seed(sampling.seed)
-        output = base.model.generate(
+        output = generator.generate(
             input_ids,
             attention_mask=attention_mask,
             generation_config=_configure(base, sampling, max_new_tokens=min(sampling.max_tokens, room)),
@@ -74,7 +76,7 @@ def _pad_id(base: LoadedBase) -> int:
 def _finish(base: LoadedBase, answer: list[int], sampling: Sampling) -> Completion:
     end = next((t for t, token in enumerate(answer) if token in base.template.stop_ids), None)
     kept = answer if end is None else answer[:end]
-    text = base.template.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = base.template.decode(kept)
     cut = cut_at_stop(text, sampling.stop)
     token_count = len(answer) if end is None else end + 1
     is_stopped = end is not None or cut is not None

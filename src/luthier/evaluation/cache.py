@@ -35,9 +35,7 @@ class OutputCache:
             return None
 
     def keep(self, key: str, response: Response) -> None:
-        path = self.path_of(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(asdict(response)))
+        write_atomic(self.path_of(key), json.dumps(asdict(response)))
 
     def path_of(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BAR_HEIGHT = 26  # pixels
 PLOT_HEIGHT = 240  # pixels
 MOST_POINTS = 600  # more than a screen can show apart
+NOTHING = Markup("")
 
 
 class Scale(NamedTuple):
@@ -37,7 +38,7 @@ def draw_rate(rate: float, interval: Interval, title: str, *, is_candidate: bool
     """A bar from 0 to the pass rate with its interval as a whisker."""
     kind = "bar candidate" if is_candidate else "bar"
     bar = Markup('<rect class="{}" x="0" y="3" width="{}%" height="20"/>').format(kind, RATE_SCALE.place(rate))
-    return draw_bar(title, RATE_SCALE, interval, bar)
+    return draw_strip(title, RATE_SCALE, interval, below=bar)
 
 
 def draw_difference(difference: float, interval: Interval, title: str) -> Markup:
@@ -45,20 +46,22 @@ def draw_difference(difference: float, interval: Interval, title: str) -> Markup
     mark = Markup(
         '<line class="zero" x1="50%" x2="50%" y1="-4" y2="30"/><circle class="dot" cx="{}%" cy="13" r="5"/>'
     ).format(DIFFERENCE_SCALE.place(difference))
-    return draw_bar(title, DIFFERENCE_SCALE, interval, mark)
+    return draw_strip(title, DIFFERENCE_SCALE, interval, above=mark)
 
 
-def draw_bar(title: str, scale: Scale, interval: Interval, mark: Markup) -> Markup:
+def draw_strip(
+    title: str, scale: Scale, interval: Interval, *, below: Markup = NOTHING, above: Markup = NOTHING
+) -> Markup:
+    """A track as wide as the scale, and on it the whisker of the interval between two marks."""
     low, high = scale.place(interval.low), scale.place(interval.high)
     return Markup(
         '<svg class="strip" width="100%" height="{height}" role="img"><title>{title}</title>'
         "<desc>The whisker is the 95 percent interval.</desc>"
-        '<rect class="track" x="0" y="3" width="100%" height="20"/>{mark}'
-        '<line class="halo" x1="{low}%" x2="{high}%" y1="13" y2="13"/>'
+        '<rect class="track" x="0" y="3" width="100%" height="20"/>{below}'
         '<line class="whisker" x1="{low}%" x2="{high}%" y1="13" y2="13"/>'
         '<line class="whisker" x1="{low}%" x2="{low}%" y1="7" y2="19"/>'
-        '<line class="whisker" x1="{high}%" x2="{high}%" y1="7" y2="19"/></svg>'
-    ).format(height=BAR_HEIGHT, title=title, mark=mark, low=low, high=high)
+        '<line class="whisker" x1="{high}%" x2="{high}%" y1="7" y2="19"/>{above}</svg>'
+    ).format(height=BAR_HEIGHT, title=title, low=low, high=high, below=below, above=above)
 
 
 def draw_axis(labels: Sequence[str]) -> Markup:
@@ -87,9 +90,9 @@ def draw_losses(points: Sequence[LossPoint], validation_points: Sequence[LossPoi
         f"{10 * across.place(point.step):g},{1000 - 10 * up.place(point.loss):g}" for point in thin_points(training)
     )
     dots = [
-        Markup('<circle class="dot" cx="{}%" cy="{}" r="4"><title>validation loss {} at step {}</title></circle>').format(
-            across.place(point.step), pixel_of(up, point.loss), f"{point.loss:.3f}", point.step
-        )
+        Markup(
+            '<circle class="dot" cx="{}%" cy="{}" r="4"><title>validation loss {} at step {}</title></circle>'
+        ).format(across.place(point.step), pixel_of(up, point.loss), f"{point.loss:.3f}", point.step)
         for point in validation
     ]
     return Markup(

@@ -80,9 +80,7 @@ def check_conditions(baseline: ModelResult, candidate: ModelResult) -> None:
         if (old := getattr(baseline.manifest, field)) != (new := getattr(candidate.manifest, field))
     ]
     if baseline.model == candidate.model:
-        raise UnlikeComparison(
-            f"both results are from {baseline.model}", hint="name two models, the baseline first"
-        )
+        raise UnlikeComparison(f"both results are from {baseline.model}", hint="name two models, the baseline first")
     if not differing and [o.sample_id for o in baseline.outcomes] != [o.sample_id for o in candidate.outcomes]:
         differing = ["the samples or their order"]
     if differing:

@@ -8,12 +8,12 @@ from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
 from luthier.evaluation.graders.json_equality import find_difference, show_scalar
-from luthier.evaluation.graders.strict_json import NotStrictJson, parse_json
+from luthier.evaluation.graders.strict_json import NotStrictJson, children_of, parse_json
 
 Mark = Literal["", "wrong", "missing"]
 
 LONGEST_SHOWN = 4000  # characters of one text; the JSON report has all of it
-LONGEST_LINE_OF_JSON = 44  # characters; a shorter list or object stays on one line
+WIDEST_LINE_OF_JSON = 40  # characters, what a third of the page holds; a flat value that fits stays on one line
 MOST_WORDS_COMPARED = 600  # difflib's time grows with the square
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -76,9 +76,10 @@ def lay_out(value: Any, like: Any, depth: int = 0) -> list[Piece]:
         return [Piece(show_scalar(value))]
     else:
         return [Piece(write_json(value, depth), "wrong")]
-    length = sum(len(piece.text) + 2 for entry in entries for piece in entry)
-    fits = depth > 0 and length <= LONGEST_LINE_OF_JSON
-    start, between, end = ("", ", ", "") if fits or not entries else indents(depth)
+    is_flat = depth > 0 and not any(isinstance(child, dict | list) for child in children_of(value))
+    width = 2 * depth + 2 * len(entries) + sum(len(piece.text) for entry in entries for piece in entry)
+    is_inline = not entries or (is_flat and width <= WIDEST_LINE_OF_JSON)
+    start, between, end = ("", ", ", "") if is_inline else indents(depth)
     pieces = [Piece(brackets[0] + start)]
     for index, entry in enumerate(entries):
         pieces += [Piece(between), *entry] if index else entry

@@ -131,13 +131,9 @@ def describe_decision(report: EvalReport) -> str:
 
 def build_rate_row(result: ModelResult, report: EvalReport) -> RateRow:
     rate = wording.phrase_fraction(result.pass_rate)
-    interval = (
-        f"{wording.phrase_fraction(result.interval.low)} to {wording.phrase_fraction(result.interval.high)}"
-    )
+    interval = f"{wording.phrase_fraction(result.interval.low)} to {wording.phrase_fraction(result.interval.high)}"
     title = make_visible(f"{result.model} passed {rate}, between {interval}")
-    chart = charts.draw_rate(
-        result.pass_rate, result.interval, title, is_candidate=result is report.candidate
-    )
+    chart = charts.draw_rate(result.pass_rate, result.interval, title, is_candidate=result is report.candidate)
     return RateRow(result, rate, interval, chart)
 
 
@@ -165,9 +161,7 @@ def build_groups(report: EvalReport) -> list[CaseGroup]:
             for key, heading in PAIR_GROUPS.items()
         }
     else:
-        found = {
-            heading: [row for row in rows if row[2].passed == key] for key, heading in SINGLE_GROUPS.items()
-        }
+        found = {heading: [row for row in rows if row[2].passed == key] for key, heading in SINGLE_GROUPS.items()}
     models = [result.model for result in report.results]
     return [
         CaseGroup(*heading, tuple(build_case(sample, models, outcomes) for sample, *outcomes in members))
@@ -183,9 +177,7 @@ def build_case(sample: Sample, models: list[str], outcomes: list[Outcome | None]
         snippet=shorten(sample.prompt[-1].content if sample.prompt else ""),
         prompt=tuple((message.role, show_text(message.content)) for message in sample.prompt),
         reference=show_text(sample.reference),
-        answers=tuple(
-            build_answer(model, outcome, sample) for model, outcome in zip(models, measured, strict=True)
-        ),
+        answers=tuple(build_answer(model, outcome, sample) for model, outcome in zip(models, measured, strict=True)),
     )
 
 

@@ -59,9 +59,7 @@ class EvalReport:
             "verdict": describe_verdict(self.verdict) if self.verdict else None,
             "minimum_detectable_gain": self.minimum_detectable_gain,
             "same_prompts": self.comparison.same_prompts if self.comparison else None,
-            "manifests": {
-                result.model: MANIFEST.dump_python(result.manifest, mode="json") for result in self.results
-            },
+            "manifests": {result.model: MANIFEST.dump_python(result.manifest, mode="json") for result in self.results},
             "cases": [self.describe_case(index) for index in range(len(self.samples))],
         }
 
@@ -77,14 +75,10 @@ class EvalReport:
             return read_report(document)
         except (KeyError, TypeError, ValidationError) as error:
             reason = str(error).splitlines()[0]
-            raise StoreDamaged(
-                f"the report cannot be read: {reason}", hint="evaluate the model again"
-            ) from error
+            raise StoreDamaged(f"the report cannot be read: {reason}", hint="evaluate the model again") from error
 
     def describe_case(self, index: int) -> dict[str, Any]:
-        outputs = {
-            result.model: OUTCOME.dump_python(result.outcomes[index], mode="json") for result in self.results
-        }
+        outputs = {result.model: OUTCOME.dump_python(result.outcomes[index], mode="json") for result in self.results}
         return {
             **SAMPLE.dump_python(self.samples[index], mode="json", exclude_defaults=True),
             "outputs": outputs,

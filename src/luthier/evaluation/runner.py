@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from luthier.engine.protocol import Engine, ModelIdentity, Response
     from luthier.evaluation.cache import OutputCache
+    from luthier.evaluation.result import OutcomeKind
     from luthier.evaluation.task import EvalTask, Sample
 
 
@@ -55,9 +56,7 @@ def ask_with_cache(
     cache: OutputCache,
     on_progress: Callable[[int], None] | None,
 ) -> list[Response]:
-    keys = {
-        sample.id: cache_key(identity, engine.name, task.sampling, sample) for sample in task.samples
-    }
+    keys = {sample.id: cache_key(identity, engine.name, task.sampling, sample) for sample in task.samples}
     known = {sample.id: kept for sample in task.samples if (kept := cache.find(keys[sample.id]))}
     if known and on_progress is not None:
         on_progress(len(known))
@@ -71,8 +70,9 @@ def ask_with_cache(
 
 
 def judge_response(sample: Sample, response: Response, task: EvalTask, identity: ModelIdentity) -> Outcome:
+    kind: OutcomeKind = "truncated"
     if response.finish_reason == "length":
-        kind, explanation = "truncated", f"cut off after {response.completion_tokens} tokens, so not graded"
+        explanation = f"cut off after {response.completion_tokens} tokens, so not graded"
     else:
         grade = task.grader.grade(response.text, sample.reference)
         kind, explanation = "passed" if grade.passed else "failed", grade.explanation

@@ -51,9 +51,7 @@ def build_task(dataset: Dataset, grader: Grader, sampling: Sampling) -> EvalTask
             hint="correct or remove these lines, or choose another grader",
         )
     if not dataset.examples:
-        raise InvalidDataset(
-            f"{dataset.name}: there is no test case", hint="keep some rows back from training"
-        )
+        raise InvalidDataset(f"{dataset.name}: there is no test case", hint="keep some rows back from training")
     return EvalTask(dataset.name, build_samples(dataset), grader, sampling, dataset.fingerprint)
 
 

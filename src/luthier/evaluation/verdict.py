@@ -93,9 +93,7 @@ def describe_sensitivity(total: int) -> str:
     gain = minimum_detectable_gain(total)
     if gain is None:
         return f"with {phrase_cases(total, 'test case')} no gain can be seen: at least {FEWEST_CASES} are needed"
-    return (
-        f"with {phrase_cases(total, 'test case')} you can see a gain of +{ceil(round(100 * gain, 1))} points or more"
-    )
+    return f"with {phrase_cases(total, 'test case')} you can see a gain of +{ceil(round(100 * gain, 1))} points or more"
 
 
 def judge_contamination(pair: Pair) -> Ruling:
@@ -145,8 +143,8 @@ def judge_loss(pair: Pair) -> Ruling:
     return Ruling(
         Gate("Not proven worse", describe_evidence(comparison), "no loss with p < 0.05", not is_worse),
         "do_not_ship",
-        f"{pair.candidate.model} broke {phrase_cases(comparison.broken)} and fixed {comparison.fixed or 'none'}, more than luck "
-        f"explains ({phrase_p_value(comparison.p_value)}): it is worse than {pair.baseline.model}.",
+        f"{pair.candidate.model} broke {phrase_cases(comparison.broken)} and fixed {comparison.fixed or 'none'}, "
+        f"more than luck explains ({phrase_p_value(comparison.p_value)}): it is worse than {pair.baseline.model}.",
     )
 
 
@@ -182,15 +180,15 @@ def describe_counts(pair: Pair) -> str:
     candidate, baseline = pair.candidate, pair.baseline
     return (
         f"{candidate.model} passed {candidate.passed} of {phrase_cases(candidate.total)}, "
-        f"{baseline.model} passed {baseline.passed}."
+        f"{baseline.model} passed {baseline.passed or 'none'}."
     )
 
 
 def describe_gain(pair: Pair) -> str:
     comparison = pair.comparison
     return (
-        f"{pair.candidate.model} fixed {phrase_cases(comparison.fixed)} and broke {comparison.broken or 'none'}; luck alone "
-        f"would not do that ({phrase_p_value(comparison.p_value)}). The true gain lies between "
+        f"{pair.candidate.model} fixed {phrase_cases(comparison.fixed)} and broke {comparison.broken or 'none'}; "
+        f"luck alone would not do that ({phrase_p_value(comparison.p_value)}). The true gain lies between "
         f"{phrase_points(comparison.interval.low)} and {phrase_points(comparison.interval.high)}, with 95% confidence."
     )
 

@@ -20,6 +20,6 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
     # The weights are dequantised by now; without this, saving would describe them as quantised still.
     del model.config.quantization_config
-    model.hf_quantizer = None
+    del model.hf_quantizer
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from luthier.errors import OutOfMemory, UnknownBase
@@ -53,13 +55,13 @@ def load_base(base: Base, *, precision: Precision = "auto", attention: str = "sd
                 use_safetensors=True,
                 trust_remote_code=False,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise UnknownBase(
                 f"{base.name} cannot be loaded: {error}",
                 hint="the folder must hold a complete transformers model",
             ) from error
         model.requires_grad_(False)
-        model.to(device)
+        torch.nn.Module.to(model, device)
     model.eval()
     return LoadedBase(base.name, model, load_template(base), digest_weights(base.folder))
 
@@ -79,6 +81,8 @@ def load_template(base: Base) -> ChatTemplate:
 
 def quiet_transformers() -> None:
     """Progress bars and advice of the libraries would drown our own."""
+    # PEFT 0.21 reads an attribute that transformers 5 renames: nothing that a user could act on.
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
 

@@ -15,7 +15,7 @@ class LoraSettings(BaseModel):
     r: int = Field(default=16, ge=1, le=512)
     """Rank of the adapter: how much it can learn, and how large it is."""
 
-    lora_alpha: float = Field(default=32.0, gt=0)
+    lora_alpha: int = Field(default=32, ge=1)
     """The adapter's output is scaled by lora_alpha / r."""
 
     lora_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)

@@ -80,6 +80,10 @@ class ChatTemplate:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
+    def decode(self, ids: list[int]) -> str:
+        """Text without control tokens, and with every space as the model wrote it."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
     def _refuse_control_tokens(self, messages: Sequence[Message]) -> None:
         for number, message in enumerate(messages, start=1):
             for token in self.tokenizer.all_special_tokens:

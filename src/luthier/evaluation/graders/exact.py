@@ -24,8 +24,7 @@ class ExactGrader:
         place = next(i for i, pair in enumerate(zip_longest(got, wanted)) if pair[0] != pair[1])
         return Grade(
             False,
-            f"differs at character {place + 1}: "
-            f"expected {excerpt_at(wanted, place)}, got {excerpt_at(got, place)}",
+            f"differs at character {place + 1}: expected {excerpt_at(wanted, place)}, got {excerpt_at(got, place)}",
         )
 
 

@@ -91,7 +91,9 @@ def kind_of(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {dict: "object", list: "list", str: "string"}[type(value)]
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, dict) else "list"
 
 
 def show_scalar(value: Any) -> str:

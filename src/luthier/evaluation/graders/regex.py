@@ -49,4 +49,4 @@ def compile_pattern(pattern: str) -> Any:
             f"grader 'regex:{pattern}': {reason}", hint="RE2 knows neither look-around nor back-references"
         ) from error
     except UnicodeEncodeError as error:
-        raise InvalidConfig(f"grader {ascii(pattern)}: the pattern is not valid Unicode") from error
+        raise InvalidConfig(f"grader {pattern!a}: the pattern is not valid Unicode") from error

@@ -1,0 +1,37 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from luthier.models.catalog import Base, locate_base
+from luthier.settings import Settings
+from luthier.store.home import Home
+from tests.support.tiny import save_base
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEPT_BETWEEN_RUNS = Path(__file__).parents[1] / ".luthier-test"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(Settings(home=tmp_path / "home"))
+    yield home
+    home.database.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    folder = save_base(tmp_path_factory.mktemp("bases") / "tiny")
+    return Base(str(folder), folder)
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Base:
+    """The real embedded base; fetched once and kept beside the checkout, so that only the first run downloads it."""
+    return locate_base(Home(Settings(home=KEPT_BETWEEN_RUNS)), "smollm2-135m")

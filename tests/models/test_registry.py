@@ -1,0 +1,85 @@
+"""Tuned models by name, whole or not at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from luthier.errors import StoreDamaged, UnknownModel
+from luthier.models.card import ModelCard, read_card
+from luthier.models.registry import TunedModel, find_model, keep_model, resolve_model
+from luthier.store.catalog import keep_artefact, start_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from luthier.models.catalog import Base
+    from luthier.store.home import Home
+
+CARD = ModelCard(
+    name="orders-bot",
+    base="smollm2-135m",
+    base_weights_hash="b",
+    weights_hash="w",
+    template_hash="t",
+    system_prompt="Be brief.",
+    data={"name": "orders", "rows": 3, "fingerprint": "f" * 64},
+    config={"r": 16},
+    metrics={"validation_loss": 0.1},
+    run="run-1",
+    luthier_version="0.1.0",
+    created_at=datetime(2026, 1, 2, tzinfo=UTC),
+    trained_on=frozenset({"a" * 64, "b" * 64}),
+)
+
+
+def start(home: Home) -> str:
+    start_run(home.database, id="run-1", name="orders-bot", base="smollm2-135m", config={}, dataset_fingerprint="f")
+    return keep_artefact(home.database, kind="run", name="run-1", manifest={})
+
+
+def keep(home: Home) -> TunedModel:
+    run = start(home)
+    return keep_model(home, CARD, lambda folder: (folder / "adapter").touch(), parent=run)
+
+
+def test_a_model_is_found_with_its_card(home: Home) -> None:
+    keep(home)
+    found = find_model(home, "orders-bot")
+    assert found.card == CARD
+    assert "| validation_loss | 0.1 |" in (found.folder / "README.md").read_text()
+    assert isinstance(resolve_model(home, "orders-bot"), TunedModel)
+
+
+def test_a_name_that_is_no_tuned_model_may_be_a_base(home: Home, tiny_base: Base) -> None:
+    assert resolve_model(home, str(tiny_base.folder)).folder == tiny_base.folder
+
+
+def test_an_unknown_model_is_answered_with_near_names_of_both_kinds(home: Home) -> None:
+    keep(home)
+    for typed, meant in (("orders-bt", "orders-bot"), ("smollm2-135", "smollm2-135m")):
+        with pytest.raises(UnknownModel, match=f"no model is called '{typed}'") as caught:
+            resolve_model(home, typed)
+        assert meant in caught.value.hint
+
+
+def test_a_failure_while_writing_leaves_no_model(home: Home) -> None:
+    def fail(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    run = start(home)
+    with pytest.raises(KeyboardInterrupt):
+        keep_model(home, CARD, fail, parent=run)
+    assert list(home.models.iterdir()) == []
+    with pytest.raises(UnknownModel):
+        find_model(home, "orders-bot")
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"name": "x"}'])
+def test_a_damaged_card_is_named(home: Home, content: str) -> None:
+    folder = keep(home).folder
+    (folder / "card.json").write_text(content)
+    with pytest.raises(StoreDamaged, match="has no readable card"):
+        read_card(folder)

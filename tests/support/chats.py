@@ -1,0 +1,35 @@
+"""Small chats to train on, in seconds and without any file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from luthier.conversation import Conversation, Message
+from luthier.data.dataset import Dataset, Example
+from luthier.data.split import Splits, split_dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLOURS = ("red", "green", "blue", "black", "white")
+THINGS = ("cup", "door", "ship", "hat")
+
+
+def make_dataset(count: int = 20) -> Dataset:
+    return Dataset("chats", Path("chats.jsonl"), tuple(_make_examples(count)))
+
+
+def make_splits(count: int = 20) -> Splits:
+    return split_dataset(make_dataset(count))
+
+
+def _make_examples(count: int) -> Iterator[Example]:
+    for line in range(1, count + 1):
+        colour, thing = COLOURS[line % 5], THINGS[line % 4]
+        messages = (
+            Message("system", "Name the colour."),
+            Message("user", f"{line}: the {colour} {thing}"),
+            Message("assistant", f'{{"colour":"{colour}"}}'),
+        )
+        yield Example(Conversation(messages), line)

@@ -1,0 +1,60 @@
+"""What is refused before a weight is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from luthier.conversation import Conversation, Message
+from luthier.data.dataset import Dataset, Example
+from luthier.errors import ExampleTooLong, OutOfMemory, TemplateNotMaskable
+from luthier.models.architecture import Architecture
+from luthier.training.config import TrainingConfig
+from luthier.training.plan import plan_run, require_memory
+from tests.support.chats import make_dataset
+from tests.support.tiny import CHATML, build_template
+
+SMALL = Architecture(context_length=512, layers=2, hidden_size=32, intermediate_size=64, weight_bytes=1000)
+
+
+def lengthen(dataset: Dataset, *lines: int) -> Dataset:
+    long = Conversation((Message("user", "x" * 600), Message("assistant", "y")))
+    rows = (replace(row, conversation=long) if row.line in lines else row for row in dataset.examples)
+    return replace(dataset, examples=tuple(rows))
+
+
+def test_all_rows_that_are_too_long_are_named_at_once() -> None:
+    dataset = lengthen(make_dataset(), 3, 17)
+    with pytest.raises(ExampleTooLong, match="2 of 20 examples are longer than 512 tokens") as caught:
+        plan_run(build_template(), dataset, make_dataset(), TrainingConfig(), context_length=512)
+    assert [row.split(" ")[0] for row in caught.value.rows] == ["chats.jsonl:3:", "chats.jsonl:17:"]
+
+
+def test_max_length_lowers_the_limit_but_never_lifts_the_contexts() -> None:
+    dataset = lengthen(make_dataset(), 3)
+    for config in (TrainingConfig(max_length=600), TrainingConfig(max_length=5000), TrainingConfig()):
+        with pytest.raises(ExampleTooLong, match="longer than 512 tokens"):
+            plan_run(build_template(), dataset, make_dataset(), config, context_length=512)
+    with pytest.raises(ExampleTooLong, match="20 of 20 examples are longer than 20 tokens"):
+        plan_run(build_template(), make_dataset(), make_dataset(), TrainingConfig(max_length=20), context_length=512)
+
+
+def test_a_template_that_cannot_be_masked_names_the_row() -> None:
+    broken = build_template(CHATML.replace("| tojson }}</call>", "}}").replace("<|im_end|>", ""))
+    with pytest.raises(TemplateNotMaskable, match=r"chats\.jsonl:1: the chat template does not close"):
+        plan_run(broken, make_dataset(), make_dataset(), TrainingConfig(), context_length=512)
+
+
+def test_the_plan_counts_steps_and_tokens() -> None:
+    plan = plan_run(build_template(), make_dataset(), make_dataset(), TrainingConfig(), context_length=512)
+    assert (plan.steps_per_epoch, plan.total_steps) == (3, 9)
+    assert 0 < plan.targets_per_epoch < plan.tokens_per_epoch == sum(len(row.ids) for row in plan.train)
+
+
+def test_what_cannot_fit_into_memory_is_refused_with_a_remedy() -> None:
+    plan = plan_run(build_template(), make_dataset(), make_dataset(), TrainingConfig(), context_length=512)
+    require_memory(plan, SMALL, TrainingConfig(), available_bytes=2**30)
+    with pytest.raises(OutOfMemory, match=r"about 0\.0 GiB of memory and 0\.0 GiB are free") as caught:
+        require_memory(plan, SMALL, TrainingConfig(), available_bytes=10_000)
+    assert "micro_batch_tokens=" in caught.value.hint

@@ -1,0 +1,154 @@
+"""Runs on a tiny model: what they leave behind, how they stop, and how they go on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from safetensors.torch import load_file
+
+from luthier.conversation import Conversation, Message
+from luthier.errors import RunInterrupted, RunNotResumable, TrainingDiverged
+from luthier.models.registry import find_model
+from luthier.store.catalog import find_artefact, get_run
+from luthier.store.inventory import describe_kept
+from luthier.training.config import TrainingConfig
+from luthier.training.events import EventLog, StepDone, Validated
+from luthier.training.run import RunOrder, execute_run, find_finished
+from tests.support.chats import make_splits
+
+if TYPE_CHECKING:
+    from luthier.models.catalog import Base
+    from luthier.store.home import Home
+    from luthier.training.events import Event
+
+CONFIG = TrainingConfig(epochs=3, batch_size=4, r=2, learning_rate=1e-2, lora_dropout=0.1, checkpoint_steps=3)
+
+
+@pytest.fixture
+def order(tiny_base: Base) -> RunOrder:
+    return RunOrder("colours", tiny_base, make_splits(), CONFIG)
+
+
+def ignore(event: Event) -> None:
+    pass
+
+
+def read_weights(home: Home) -> dict[str, list[float]]:
+    tensors = load_file(home.models / "colours" / "adapter_model.safetensors")
+    return {name: tensor.flatten().tolist() for name, tensor in tensors.items()}
+
+
+def test_a_run_leaves_a_model_a_card_and_its_lineage(home: Home, order: RunOrder) -> None:
+    events: list[Event] = []
+    model = execute_run(home, order, observe=events.append)
+    assert find_model(home, "colours").card == model.card == find_finished(home, order).card
+    assert model.card.system_prompt == "Name the colour."
+    assert model.card.trained_on == {row.prompt_fingerprint for row in order.splits.train.examples}
+    assert not model.card.trained_on & {row.prompt_fingerprint for row in order.splits.test.examples}
+    assert [a["kind"] for a in describe_kept(home.database, "colours")["lineage"]] == ["run", "splits"]
+    assert get_run(home.database, order.id).status == "succeeded"
+    steps = [event for event in events if isinstance(event, StepDone)]
+    assert [step.step for step in steps] == list(range(1, 13))
+    assert steps[-1].loss < steps[0].loss
+    assert len([event for event in events if isinstance(event, Validated)]) == 3
+
+
+def test_the_splits_can_be_read_back_from_the_store(home: Home, order: RunOrder) -> None:
+    execute_run(home, order, observe=ignore)
+    splits = find_artefact(home.database, "chats")
+    assert home.blobs.get(splits.manifest["train"]["blob"]).count(b"\n") == len(order.splits.train.examples)
+
+
+def test_the_best_checkpoint_is_the_one_that_is_kept(home: Home, tiny_base: Base) -> None:
+    """The validation rows answer otherwise than the training rows, so each epoch makes them less likely."""
+    splits = make_splits()
+    contrary = tuple(
+        replace(row, conversation=Conversation((*row.conversation.prompt, Message("assistant", "9876543210"))))
+        for row in splits.validation.examples
+    )
+    splits = replace(splits, validation=replace(splits.validation, examples=contrary))
+    order = RunOrder("colours", tiny_base, splits, CONFIG.model_copy(update={"learning_rate": 0.1}))
+    model = execute_run(home, order, observe=ignore)
+    rows = EventLog(home.runs / order.id / "metrics.jsonl").read()
+    losses = {row["step"]: row["loss"] for row in rows if row["event"] == "validation"}
+    best = min(losses, key=lambda step: losses[step])
+    assert best != max(losses)
+    assert (model.card.metrics["best_step"], model.card.metrics["validation_loss"]) == (best, losses[best])
+    kept = load_file(home.runs / order.id / "checkpoints" / f"step-{best:08d}" / "adapter.safetensors")
+    assert read_weights(home) == {name: tensor.flatten().tolist() for name, tensor in kept.items()}
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 4, 11])
+def test_a_resumed_run_equals_an_uninterrupted_one(home: Home, order: RunOrder, stop_after: int, tmp_path) -> None:
+    execute_run(home, order, observe=ignore)
+    expected = read_weights(home)
+    second = type(home)(home.settings.model_copy(update={"home": tmp_path / "second"}))
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == stop_after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(RunInterrupted, match=f"stopped after step {stop_after} of 12"):
+        execute_run(second, order, observe=interrupt)
+    assert get_run(second.database, order.id).status == "interrupted"
+    events: list[Event] = []
+    execute_run(second, order, observe=events.append)
+    assert (events[0].kind, events[0].step) == ("started", stop_after)
+    assert read_weights(second) == expected
+    rows = EventLog(second.runs / order.id / "metrics.jsonl").read()
+    assert [row["step"] for row in rows if row["event"] == "step"] == list(range(1, 13))
+    second.database.close()
+
+
+def test_a_checkpoint_that_forgot_the_optimizer_would_be_noticed(
+    home: Home, order: RunOrder, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    execute_run(home, order, observe=ignore)
+    expected = read_weights(home)
+    second = type(home)(home.settings.model_copy(update={"home": tmp_path / "second"}))
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(RunInterrupted):
+        execute_run(second, order, observe=interrupt)
+    monkeypatch.setattr("luthier.training.checkpoint._restore_state", lambda optimizer, tensors: None)
+    execute_run(second, order, observe=ignore)
+    assert read_weights(second) != expected
+    second.database.close()
+
+
+def test_two_processes_cannot_train_one_run(home: Home, order: RunOrder) -> None:
+    folder = home.runs / order.id
+    folder.mkdir()
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(RunNotResumable, match="trained by another process"):
+            execute_run(home, order, observe=ignore)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_its_cause(home: Home, tiny_base: Base) -> None:
+    config = CONFIG.model_copy(update={"learning_rate": 1.0, "max_grad_norm": 1e30, "lora_alpha": 10**9})
+    order = RunOrder("colours", tiny_base, make_splits(), config)
+    with pytest.raises(TrainingDiverged, match="is not a number") as caught:
+        execute_run(home, order, observe=ignore)
+    assert "--set learning_rate=0.2" in caught.value.hint
+    assert get_run(home.database, order.id).status == "failed"
+    assert find_finished(home, order) is None
+
+
+def test_orders_differ_by_everything_that_changes_the_weights(tiny_base: Base) -> None:
+    orders = [
+        RunOrder("a", tiny_base, make_splits(), CONFIG),
+        RunOrder("b", tiny_base, make_splits(), CONFIG),
+        RunOrder("a", tiny_base, make_splits(19), CONFIG),
+        RunOrder("a", tiny_base, make_splits(), CONFIG.model_copy(update={"seed": 1})),
+    ]
+    assert len({order.id for order in orders}) == 4
+    assert len({order.identity for order in orders}) == 3
