@@ -5,12 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from luthier.threads import let_threads_sleep
+
 if TYPE_CHECKING:
     from luthier.pipeline import chat, check, compare, evaluate, split, tune
 
 __version__ = "0.1.0"
 
 __all__ = ["__version__", "chat", "check", "compare", "evaluate", "split", "tune"]
+
+
+let_threads_sleep()
 
 
 def __getattr__(name: str) -> Any:

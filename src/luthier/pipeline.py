@@ -6,10 +6,10 @@ is imported where it is used, so that checking a file does not wait for it.
 
 from __future__ import annotations
 
-import re
+import shlex
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +19,7 @@ from luthier.data.examples import example_path
 from luthier.data.reading import load_dataset
 from luthier.data.split import load_splits, split_dataset, write_splits
 from luthier.engine.protocol import Request, Sampling
-from luthier.errors import InvalidConfig, NameTaken, UnknownBase, UsageError, did_you_mean
+from luthier.errors import UnknownBase, UsageError, did_you_mean
 from luthier.models.fetch import silent
 from luthier.recipes import find_recipe
 from luthier.settings import load_settings
@@ -41,11 +41,8 @@ if TYPE_CHECKING:
     from luthier.models.registry import TunedModel
     from luthier.store.catalog import ModelRecord, RunRecord
     from luthier.training.events import Observer
-    from luthier.training.run import RunOrder
 
 DEFAULT_BASE = "smollm2-135m"
-DEMO_MODEL = "orders-demo"
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
 @dataclass(frozen=True)
@@ -97,6 +94,7 @@ def tune(
     The same call again goes on with a run that was stopped, or returns the model that it has already made.
     """
     from luthier.models.catalog import locate_base
+    from luthier.training.naming import name_order
     from luthier.training.run import RunOrder, execute_run, find_finished
 
     home = home or open_home()
@@ -104,7 +102,7 @@ def tune(
     config = build_config(values)
     splits = load_splits(Path(data))
     located = locate_base(home, base, announce=progress.announce)
-    order = _name_order(home, RunOrder(name or "", located, splits, config))
+    order = name_order(home, RunOrder(name or "", located, splits, config))
     finished = find_finished(home, order)
     if finished is not None:
         progress.announce(f"{finished.name} was trained on this very data with these settings already")
@@ -184,7 +182,7 @@ def demo(*, report: Path, home: Home | None = None, progress: Progress = Progres
     splits = split(example_path(), data)
     progress.announce(", ".join(f"{side} {len(rows.examples)}" for side, rows in splits.sides.items()))
     progress.start_stage("tune")
-    model = tune(data, name=DEMO_MODEL, recipe="orders", home=home, progress=progress)
+    model = tune(data, recipe="orders", home=home, progress=progress)
     progress.start_stage("compare")
     result = compare(DEFAULT_BASE, model.name, data, grader="json", home=home, progress=progress)
     write_report(result, report, data=data, home=home)
@@ -212,8 +210,12 @@ def write_report(report: EvalReport, path: Path, *, data: Path | str, home: Home
     from luthier.evaluation.page import render_report
     from luthier.store.files import write_atomic
 
-    training = _summarise_training(home, report.candidate.model)
-    page = render_report(report, training=training, data=_summarise_data(Path(data), report.name))
+    page = render_report(
+        report,
+        training=_summarise_training(home, report.candidate.model),
+        data=_summarise_data(Path(data), report.name),
+        command=_phrase_command(report, data),
+    )
     write_atomic(path, page)
 
 
@@ -246,6 +248,11 @@ def fetch_bases(models: Sequence[str], *, home: Home, progress: Progress) -> Non
             locate_base(home, tuned.get(model, model), announce=progress.announce)
 
 
+def load_test_set(path: Path) -> Dataset:
+    """A folder's test split, or all rows of a file."""
+    return load_splits(path).test if path.is_dir() else load_dataset(path, minimum=1)
+
+
 def list_models(*, home: Home | None = None) -> list[ModelRecord]:
     """The tuned models, the latest first."""
     from luthier.store import catalog
@@ -268,31 +275,12 @@ def list_bases(*, home: Home | None = None) -> dict[str, bool]:
     return {name: is_fetched(home, name) for name in EMBEDDED_BASES}
 
 
-def _name_order(home: Home, order: RunOrder) -> RunOrder:
-    """Keeps a given name, or makes one from data and base. Raises InvalidConfig or NameTaken before any work."""
-    from luthier.models.catalog import EMBEDDED_BASES
-    from luthier.store.catalog import list_models
-
-    taken = {record.name: record.run_id for record in list_models(home.database)}
-    is_given = bool(order.name)
-    if not is_given:
-        stem = f"{order.splits.train.name.removesuffix('-train')}-{Path(order.base.name).name}"
-        order = replace(order, name=re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:80])
-        if taken.get(order.name, order.id) != order.id:
-            order = replace(order, name=f"{order.name}-{order.identity[:6]}")
-    if not MODEL_NAME.fullmatch(order.name):
-        raise InvalidConfig(
-            f"{order.name!r} cannot be a model's name",
-            hint="use letters, digits, dots, dashes and underscores",
-        )
-    if order.name in EMBEDDED_BASES:
-        raise NameTaken(f"{order.name} is the name of a base model", hint="choose another --name")
-    if taken.get(order.name, order.id) != order.id:
-        raise NameTaken(
-            f"a model called {order.name} was trained on other data or with other settings",
-            hint="choose another --name, or leave it out to get a free one",
-        )
-    return order
+def _phrase_command(report: EvalReport, data: Path | str) -> str:
+    """What a reader types to measure the same again."""
+    conditions = report.candidate.manifest
+    models = [word for result in report.results for word in ("--model", result.model)]
+    options = ["--data", str(data), "--grader", conditions.grader, "--max-tokens", str(conditions.sampling.max_tokens)]
+    return shlex.join(["luthier", "eval", *models, *options])
 
 
 def _build_task(data: Path | str, grader: str, sampling: Sampling) -> EvalTask:
@@ -300,11 +288,6 @@ def _build_task(data: Path | str, grader: str, sampling: Sampling) -> EvalTask:
     from luthier.evaluation.task import build_task
 
     return build_task(load_test_set(Path(data)), parse_grader(grader), sampling)
-
-
-def load_test_set(path: Path) -> Dataset:
-    """A folder's test split, or all rows of a file."""
-    return load_splits(path).test if path.is_dir() else load_dataset(path, minimum=1)
 
 
 def _run(engine: Engine, model: str, task: EvalTask, home: Home, progress: Progress) -> ModelResult:
@@ -361,9 +344,7 @@ def _summarise_data(path: Path, name: str) -> DataSummary | None:
     splits = load_splits(path)
     counts = {side: len(dataset.examples) for side, dataset in splits.sides.items()}
     findings = Counter(
-        finding.code
-        for side in splits.sides
-        for finding in check_file(path / f"{side}.jsonl", minimum=1).findings
+        finding.code for side in splits.sides for finding in check_file(path / f"{side}.jsonl", minimum=1).findings
     )
     fingerprint = splits.origin.fingerprint if splits.origin else splits.train.fingerprint
     return DataSummary(name, sum(counts.values()), **counts, fingerprint=fingerprint, findings=findings)

@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "luthier"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "threads": set(),
     "conversation": {"errors"},
     "settings": {"errors"},
     "stats": {"errors"},
@@ -30,7 +31,7 @@ MAY_IMPORT["doctor"] = ROOMS
 MAY_IMPORT["pipeline"] = ROOMS | {"doctor"}
 MAY_IMPORT["cli"] = ROOMS | {"pipeline", "doctor"}
 MAY_IMPORT["__main__"] = {"cli"}
-MAY_IMPORT["__init__"] = {"pipeline"}
+MAY_IMPORT["__init__"] = {"pipeline", "threads"}
 
 PUBLIC_NAMES = set(luthier.__all__)
 """`from luthier import __version__` is no room."""
@@ -98,9 +99,7 @@ def test_a_room_imports_only_what_stands_before_it(module: str) -> None:
 
 def test_an_import_against_the_flow_is_named() -> None:
     tree = ast.parse("def f():\n    from luthier.training.run import execute_run")
-    assert find_wrong_imports("engine.torch_engine", list_imports(tree)) == [
-        "engine.torch_engine imports training"
-    ]
+    assert find_wrong_imports("engine.torch_engine", list_imports(tree)) == ["engine.torch_engine imports training"]
 
 
 def test_heavy_libraries_are_imported_by_the_modules_that_need_them_alone() -> None:

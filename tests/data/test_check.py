@@ -85,9 +85,7 @@ def test_report_becomes_json(tmp_path: Path) -> None:
         (row(message("user", [{"type": "image_url"}])), "part 1 of message 1 is 'image_url'", "only text"),
     ],
 )
-def test_finding_says_where_and_what_next(
-    line: str | bytes, message_text: str, hint: str, tmp_path: Path
-) -> None:
+def test_finding_says_where_and_what_next(line: str | bytes, message_text: str, hint: str, tmp_path: Path) -> None:
     findings = check_file(write(tmp_path / "a.jsonl", line)).findings
     assert any(message_text in found.message and hint in found.hint for found in findings), findings
 
@@ -130,9 +128,7 @@ def test_windows_line_ends_and_a_missing_last_one_change_nothing(tmp_path: Path)
     (tmp_path / "a.jsonl").write_bytes("\r\n".join(many(60)).encode())
     report = check_file(tmp_path / "a.jsonl")
     assert report.findings == ()
-    assert (
-        report.dataset.fingerprint == check_file(write(tmp_path / "b.jsonl", *many(60))).dataset.fingerprint
-    )
+    assert report.dataset.fingerprint == check_file(write(tmp_path / "b.jsonl", *many(60))).dataset.fingerprint
 
 
 def test_a_file_that_is_not_text_is_one_finding_not_thousands(tmp_path: Path) -> None:

@@ -86,9 +86,7 @@ def test_fewer_than_three_prompts_cannot_be_split() -> None:
         deal_examples([example(n % 2, n) for n in range(20)], seed=0, fractions=TENTHS)
 
 
-@pytest.mark.parametrize(
-    "fractions", [(0.8, 0.1, 0.2), (1.0, 0.0, 0.0), (1.2, -0.1, -0.1), (math.nan, 0.1, 0.1)]
-)
+@pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.2), (1.0, 0.0, 0.0), (1.2, -0.1, -0.1), (math.nan, 0.1, 0.1)])
 def test_odd_fractions_are_refused(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(InvalidConfig, match="split fractions"):
         deal_examples([example(n, n) for n in range(20)], seed=0, fractions=SplitFractions(*fractions))

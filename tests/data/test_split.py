@@ -114,9 +114,7 @@ def test_a_write_that_dies_leaves_the_old_folder(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["orders.jsonl", "split"]
 
 
-@pytest.mark.parametrize(
-    "manifest", ["", "[]", "{", '{"seed": 1}', "[" * 100_000, '{"source": 1, "fractions": {}}']
-)
+@pytest.mark.parametrize("manifest", ["", "[]", "{", '{"seed": 1}', "[" * 100_000, '{"source": 1, "fractions": {}}'])
 def test_edited_data_is_welcome_and_a_stale_manifest_does_not_count(
     manifest: str, splits: Splits, tmp_path: Path
 ) -> None:

@@ -80,9 +80,7 @@ def test_every_adapter_tensor_gets_a_gradient(examples: list[EncodedExample]) ->
 def test_a_document_sees_nothing_of_its_neighbours(examples: list[EncodedExample]) -> None:
     model = build_adapted_model()
     alone = compute_mean_loss(model, examples[:1], token_budget=10_000) * examples[0].target_count
-    others = compute_mean_loss(model, examples[1:], token_budget=10_000) * sum(
-        e.target_count for e in examples[1:]
-    )
+    others = compute_mean_loss(model, examples[1:], token_budget=10_000) * sum(e.target_count for e in examples[1:])
     together = compute_mean_loss(model, examples, token_budget=10_000) * sum(e.target_count for e in examples)
     assert together == pytest.approx(alone + others, rel=1e-5)
 

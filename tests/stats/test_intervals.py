@@ -47,10 +47,7 @@ def is_inside(truth: float, interval: Interval) -> bool:
 
 def rate_coverage(interval: Callable[[int, int], Interval], total: int) -> list[float]:
     intervals = [interval(passed, total) for passed in range(total + 1)]
-    return [
-        sum(binom.pmf(x, total, rate) for x in range(total + 1) if is_inside(rate, intervals[x]))
-        for rate in RATES
-    ]
+    return [sum(binom.pmf(x, total, rate) for x in range(total + 1) if is_inside(rate, intervals[x])) for rate in RATES]
 
 
 def difference_coverage(interval: Callable[[int, int, int], Interval], total: int) -> list[float]:
@@ -106,9 +103,7 @@ def test_simulated_evaluations_of_two_models_are_covered(base: float, tuned: flo
 
 
 @pytest.mark.parametrize(("passed", "total", "percent"), [(16, 20, (58, 92)), (40, 50, (67, 89))])
-def test_the_interval_of_eighty_percent_is_the_published_one(
-    passed: int, total: int, percent: tuple[int, int]
-) -> None:
+def test_the_interval_of_eighty_percent_is_the_published_one(passed: int, total: int, percent: tuple[int, int]) -> None:
     interval = wilson_interval(passed, total)
     assert (round(100 * interval.low), round(100 * interval.high)) == percent
 
@@ -140,9 +135,7 @@ def test_swapping_the_models_turns_the_interval_around() -> None:
 def test_more_confidence_is_wider_and_more_cases_are_narrower() -> None:
     assert wilson_interval(8, 10, confidence=0.99).low < wilson_interval(8, 10).low
     assert wilson_interval(8, 10).low < wilson_interval(80, 100).low
-    assert (
-        paired_difference_interval(8, 1, 20, confidence=0.99).low < paired_difference_interval(8, 1, 20).low
-    )
+    assert paired_difference_interval(8, 1, 20, confidence=0.99).low < paired_difference_interval(8, 1, 20).low
     assert paired_difference_interval(8, 1, 20).low < paired_difference_interval(80, 10, 200).low
 
 

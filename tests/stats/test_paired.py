@@ -41,9 +41,7 @@ def test_no_change_and_a_tie_are_no_evidence() -> None:
 
 @pytest.mark.parametrize("total", [20, 50, 200])
 @pytest.mark.parametrize("changed_fraction", [0.05, 0.3, 0.9])
-def test_equally_good_models_are_told_apart_no_more_often_than_alpha(
-    total: int, changed_fraction: float
-) -> None:
+def test_equally_good_models_are_told_apart_no_more_often_than_alpha(total: int, changed_fraction: float) -> None:
     assert false_alarms(0.05, total=total, changed_fraction=changed_fraction) <= 0.05
 
 

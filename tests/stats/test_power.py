@@ -38,9 +38,7 @@ def test_the_table_of_detectable_gains_is_reproduced_to_the_point(total: int) ->
 
 @pytest.mark.parametrize("total", [20, 50, 200])
 @pytest.mark.parametrize("broken_fraction", [0.0, 0.1])
-def test_the_detectable_gain_is_shown_in_four_of_five_simulated_evaluations(
-    total: int, broken_fraction: float
-) -> None:
+def test_the_detectable_gain_is_shown_in_four_of_five_simulated_evaluations(total: int, broken_fraction: float) -> None:
     gain = minimum_detectable_gain(total, broken_fraction=broken_fraction)
     assert gain is not None
     assert simulated_chance(gain, total, broken_fraction) == pytest.approx(0.8, abs=0.012)

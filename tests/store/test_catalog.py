@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from luthier.store.database import Database
 
 
-def keep(
-    db: Database, name: str, *, kind: str = "dataset", parents: tuple[str, ...] = (), **manifest: Any
-) -> str:
+def keep(db: Database, name: str, *, kind: str = "dataset", parents: tuple[str, ...] = (), **manifest: Any) -> str:
     return keep_artefact(db, kind=kind, name=name, manifest=manifest, parents=parents)
 
 
@@ -43,14 +41,10 @@ def start(db: Database, id: str = "run-1", *, name: str = "orders-bot") -> RunRe
 
 
 def register(db: Database, name: str, *, run_id: str | None = None, weights: str = "w" * 64) -> ModelRecord:
-    return register_model(
-        db, name=name, base="smollm2", run_id=run_id, weights_hash=weights, card={"loss": 0.5}
-    )
+    return register_model(db, name=name, base="smollm2", run_id=run_id, weights_hash=weights, card={"loss": 0.5})
 
 
-@pytest.mark.parametrize(
-    ("record", "row"), [(Artefact, ArtefactRow), (RunRecord, RunRow), (ModelRecord, ModelRow)]
-)
+@pytest.mark.parametrize(("record", "row"), [(Artefact, ArtefactRow), (RunRecord, RunRow), (ModelRecord, ModelRow)])
 def test_a_record_holds_every_column(record: type[Any], row: type[Any]) -> None:
     assert [field.name for field in fields(record)] == row.__table__.columns.keys()
 
@@ -62,9 +56,7 @@ def test_the_fingerprint_is_the_one_that_all_rooms_compute(db: Database, manifes
 
 def test_an_artefact_is_found_by_fingerprint_beginning_and_name(db: Database) -> None:
     fingerprint = keep(db, "orders", rows=30)
-    expected = Artefact(
-        fingerprint, "dataset", "orders", {"rows": 30}, datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
-    )
+    expected = Artefact(fingerprint, "dataset", "orders", {"rows": 30}, datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC))
     for typed in (fingerprint, fingerprint[:6], fingerprint[:20], "orders"):
         assert find_artefact(db, typed) == expected
 
@@ -100,9 +92,7 @@ def test_an_ambiguous_beginning_is_said_to_be_so(db: Database) -> None:
     with db.session() as session:
         for name in ("one", "two"):
             fingerprint = "abcdef" + fingerprint_json(name)[6:]
-            session.add(
-                ArtefactRow(fingerprint=fingerprint, kind="k", name=name, manifest={}, created_at=db.clock())
-            )
+            session.add(ArtefactRow(fingerprint=fingerprint, kind="k", name=name, manifest={}, created_at=db.clock()))
     with pytest.raises(UnknownArtefact, match="2 artefacts begin with 'abcdef'") as caught:
         find_artefact(db, "abcdef")
     assert "(one)" in caught.value.hint

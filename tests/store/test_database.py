@@ -36,14 +36,10 @@ def names(db: Database) -> list[str]:
 
 def test_a_new_home_gets_a_database_with_all_tables(settings: Settings, db: Database) -> None:
     with sqlite3.connect(settings.home_path / "luthier.db") as connection:
-        tables = {
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        }
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert tables == {*Table.metadata.tables, "alembic_version"}
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
-            (known_revisions()[-1],)
-        ]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(known_revisions()[-1],)]
 
 
 def test_what_was_written_is_there_when_opened_again(settings: Settings, db: Database) -> None:
@@ -181,9 +177,7 @@ def test_a_migration_that_fails_leaves_no_half_of_it(settings: Settings) -> None
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("models",)]
 
 
-@pytest.mark.parametrize(
-    "content", [b"this is not a database" * 100, b"SQLite format 3\x00" + b"\xff" * 4096]
-)
+@pytest.mark.parametrize("content", [b"this is not a database" * 100, b"SQLite format 3\x00" + b"\xff" * 4096])
 def test_a_file_that_is_no_database_is_named(settings: Settings, content: bytes) -> None:
     settings.home_path.mkdir()
     path = settings.home_path / "luthier.db"

@@ -65,9 +65,7 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "old"
 
 
-def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_half_written(
-    tmp_path: Path, run_python: RunPython
-) -> None:
+def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_half_written(tmp_path: Path, run_python: RunPython) -> None:
     path = tmp_path / "file"
     path.write_text("old")
     done = run_python(SMALL_DISK.format("write_atomic(path, b'x' * 100_000)"), path)
@@ -169,9 +167,7 @@ with replace_folder(Path(sys.argv[1])) as fresh:
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", code, str(tmp_path / "run")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as writer:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as writer:
         assert writer.stdout is not None
         held = Path(writer.stdout.readline().strip())
         with replace_folder(tmp_path / "run"):

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 def differences(db: Database, metadata: sa.MetaData) -> list[Any]:
     with db.engine.connect() as connection:
-        return list(
-            compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
-        )
+        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(db: Database) -> None:
@@ -56,9 +54,7 @@ def test_the_revisions_are_one_line_that_ends_where_the_file_names_say() -> None
 
 
 def run_at(moment: datetime) -> RunRow:
-    return RunRow(
-        id="run-1", name="", base="", status="", config={}, dataset_fingerprint="", created_at=moment
-    )
+    return RunRow(id="run-1", name="", base="", status="", config={}, dataset_fingerprint="", created_at=moment)
 
 
 def test_a_moment_comes_back_the_same_and_in_utc(db: Database) -> None:

@@ -63,9 +63,7 @@ def trained_text(template: ChatTemplate, encoded: EncodedExample) -> list[str]:
         "unicode",
     ],
 )
-def test_answers_and_their_end_are_trained_and_nothing_else(
-    messages: tuple[Message, ...], expected: list[str]
-) -> None:
+def test_answers_and_their_end_are_trained_and_nothing_else(messages: tuple[Message, ...], expected: list[str]) -> None:
     template = build_template()
     encoded = encode_conversation(template, Conversation(messages))
     assert trained_text(template, encoded) == expected

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from luthier.conversation import Conversation, Message
-from luthier.data.dataset import Dataset, Example
+from luthier.data.dataset import Dataset
 from luthier.errors import ExampleTooLong, OutOfMemory, TemplateNotMaskable
 from luthier.models.architecture import Architecture
 from luthier.training.config import TrainingConfig

@@ -52,9 +52,7 @@ def _refuse_odd_fractions(fractions: SplitFractions) -> None:
     if all(fraction > 0 for fraction in fractions) and math.isclose(sum(fractions), 1, abs_tol=1e-6):
         return
     shown = "/".join(f"{fraction:g}" for fraction in fractions)
-    raise InvalidConfig(
-        f"split fractions {shown}: each must be above 0, and together 1", hint="try 0.8/0.1/0.1"
-    )
+    raise InvalidConfig(f"split fractions {shown}: each must be above 0, and together 1", hint="try 0.8/0.1/0.1")
 
 
 def _group_by_prompt(examples: Iterable[Example], seed: int) -> list[list[Example]]:

@@ -155,9 +155,7 @@ def _open_file(path: Path) -> BinaryIO:
         raise FileMissing(f"{path} is a folder, not a file", hint="name the .jsonl file inside it") from error
     except OSError as error:
         reason = (error.strerror or "unknown error").lower()
-        raise FileMissing(
-            f"{path} cannot be read: {reason}", hint="check the path and its permissions"
-        ) from error
+        raise FileMissing(f"{path} cannot be read: {reason}", hint="check the path and its permissions") from error
 
 
 def _suggest_files(path: Path) -> str:

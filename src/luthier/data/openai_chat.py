@@ -106,8 +106,7 @@ def _build_message(message: RawMessage) -> Message:
         content=message.text,
         name=fields.get("name"),
         tool_calls=tuple(
-            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
-            for call in message.calls
+            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in message.calls
         ),
         tool_call_id=fields.get("tool_call_id"),
         is_trained=fields.get("weight") != 0,

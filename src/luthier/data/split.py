@@ -59,8 +59,7 @@ def split_dataset(dataset: Dataset, *, seed: int = 0, fractions: SplitFractions 
     """The same rows, seed and fractions give the same splits, in whatever order the rows stand."""
     hands = deal_examples(dataset.examples, seed=seed, fractions=fractions)
     train, validation, test = (
-        Dataset(f"{dataset.name}-{side}", dataset.path, tuple(hand))
-        for side, hand in zip(SIDES, hands, strict=True)
+        Dataset(f"{dataset.name}-{side}", dataset.path, tuple(hand)) for side, hand in zip(SIDES, hands, strict=True)
     )
     return Splits(train, validation, test, seed, Origin(dataset.name, dataset.fingerprint, fractions))
 
@@ -142,9 +141,7 @@ def _load_sides(folder: Path) -> dict[str, Dataset]:
             invalid.append(error)
     if invalid:
         message = "; ".join(error.message for error in invalid)
-        raise InvalidDataset(
-            message, rows=[row for error in invalid for row in error.rows], hint=invalid[0].hint
-        )
+        raise InvalidDataset(message, rows=[row for error in invalid for row in error.rows], hint=invalid[0].hint)
     return sides
 
 
@@ -177,7 +174,5 @@ def _restore_origin(splits: Splits, folder: Path) -> Splits:
 
 
 def _rename_sides(splits: Splits, name: str) -> Splits:
-    train, validation, test = (
-        replace(dataset, name=f"{name}-{side}") for side, dataset in splits.sides.items()
-    )
+    train, validation, test = (replace(dataset, name=f"{name}-{side}") for side, dataset in splits.sides.items())
     return replace(splits, train=train, validation=validation, test=test)

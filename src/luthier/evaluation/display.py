@@ -35,6 +35,10 @@ class Shown(NamedTuple):
     pieces: tuple[Piece, ...]
     hidden: int
 
+    @property
+    def length(self) -> int:
+        return sum(len(piece.text) for piece in self.pieces)
+
 
 def make_visible(text: str) -> str:
     """The same text with each character that cannot be seen written as its code point."""

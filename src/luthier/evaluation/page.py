@@ -88,7 +88,7 @@ def render_report(
         sensitivity=describe_sensitivity(len(report.samples)),
         rates=[build_rate_row(result, report) for result in report.results],
         rate_axis=charts.draw_axis(["0%", "25%", "50%", "75%", "100%"]),
-        difference_axis=charts.draw_axis(["−100 points", "−50", "0", "+50", "+100 points"]),
+        difference_axis=charts.draw_axis(["−100", "−50", "0", "+50", "+100"]),
         difference_chart=draw_difference(report),
         groups=build_groups(report),
         training=training,

@@ -52,9 +52,7 @@ def read_card(folder: Path) -> ModelCard:
         rows = (folder / TRAINED_ON_FILE).read_text(encoding="utf-8").split()
         return ModelCard(**values, trained_on=frozenset(rows))
     except (OSError, ValueError, ValidationError) as error:
-        raise StoreDamaged(
-            f"the model in {folder} has no readable card: {error}", hint="tune it again"
-        ) from error
+        raise StoreDamaged(f"the model in {folder} has no readable card: {error}", hint="tune it again") from error
 
 
 def describe_card(card: ModelCard) -> str:

@@ -65,9 +65,7 @@ def locate_base(home: Home, name: str, *, announce: Announce = silent) -> Base:
     if folder.is_dir():
         return Base(name, _check_folder(folder))
     if name.startswith((".", "/", "~")):
-        raise UnknownBase(
-            f"there is no folder {name}", hint="name a folder with config.json and model.safetensors"
-        )
+        raise UnknownBase(f"there is no folder {name}", hint="name a folder with config.json and model.safetensors")
     if HUB_NAME.fullmatch(name):
         return Base(name, _fetch_from_hub(home, name, announce=announce))
     raise UnknownBase(
@@ -107,13 +105,9 @@ def _fetch_from_hub(home: Home, name: str, *, announce: Announce) -> Path:
     try:
         folder = snapshot_download(name, allow_patterns=HUB_PATTERNS)
     except GatedRepoError as error:
-        raise UnknownBase(
-            f"{name} is gated on the hub", hint="accept its licence there and set HF_TOKEN"
-        ) from error
+        raise UnknownBase(f"{name} is gated on the hub", hint="accept its licence there and set HF_TOKEN") from error
     except RepositoryNotFoundError as error:
         raise UnknownBase(f"the hub has no public model {name}", hint=offline) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        raise HubUnreachable(
-            f"cannot fetch {name}: the Hugging Face hub does not answer", hint=offline
-        ) from error
+        raise HubUnreachable(f"cannot fetch {name}: the Hugging Face hub does not answer", hint=offline) from error
     return _check_folder(Path(folder))

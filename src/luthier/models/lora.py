@@ -52,10 +52,7 @@ def save_adapter(model: PeftModel, folder: Path, *, base: str) -> None:
 
 def get_adapter_state(model: PeftModel) -> dict[str, torch.Tensor]:
     """Copies of the adapter's tensors on the CPU, by PEFT's names."""
-    return {
-        name: tensor.detach().to("cpu", copy=True)
-        for name, tensor in get_peft_model_state_dict(model).items()
-    }
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in get_peft_model_state_dict(model).items()}
 
 
 def set_adapter_state(model: PeftModel, state: dict[str, torch.Tensor]) -> None:

@@ -27,9 +27,7 @@ class TunedModel:
     card: ModelCard
 
 
-def keep_model(
-    home: Home, card: ModelCard, write_adapter: Callable[[Path], None], *, parent: str
-) -> TunedModel:
+def keep_model(home: Home, card: ModelCard, write_adapter: Callable[[Path], None], *, parent: str) -> TunedModel:
     """`parent` is the run's fingerprint. Raises NameTaken when another run's model has the name.
 
     A kill in between leaves a folder that no name points to, which the same run replaces when it is taken up again.

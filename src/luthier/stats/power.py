@@ -41,9 +41,7 @@ def minimum_detectable_gain(
     return high
 
 
-def cases_needed(
-    gain: float, *, broken_fraction: float = 0.0, power: float = 0.8, alpha: float = 0.05
-) -> int:
+def cases_needed(gain: float, *, broken_fraction: float = 0.0, power: float = 0.8, alpha: float = 0.05) -> int:
     """A number of cases that shows a net `gain`, a fraction, with chance `power`, while one fewer does not.
 
     The chance rises with the number of cases in small saw teeth, as for every exact test.

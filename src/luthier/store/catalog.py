@@ -70,9 +70,7 @@ class ModelRecord:
 Record = TypeVar("Record", Artefact, RunRecord, ModelRecord)
 
 
-def keep_artefact(
-    db: Database, *, kind: str, name: str, manifest: dict[str, Any], parents: Sequence[str] = ()
-) -> str:
+def keep_artefact(db: Database, *, kind: str, name: str, manifest: dict[str, Any], parents: Sequence[str] = ()) -> str:
     """The fingerprint of `manifest`, which equals `conversation.fingerprint_json` of it.
 
     What is kept already stays as it was, its name and parents too. Parents are fingerprints; raises
@@ -86,9 +84,7 @@ def keep_artefact(
         if missing := set(parents) - set(known):
             message = f"{kind} {name!r}: its parent {min(missing)!r} is not kept"
             raise UnknownArtefact(message, hint="keep the parent first")
-        row = ArtefactRow(
-            fingerprint=fingerprint, kind=kind, name=name, manifest=manifest, created_at=db.clock()
-        )
+        row = ArtefactRow(fingerprint=fingerprint, kind=kind, name=name, manifest=manifest, created_at=db.clock())
         session.add(row)
         session.flush()
         session.add_all(ArtefactParentRow(child=fingerprint, parent=parent) for parent in set(parents))
@@ -107,9 +103,7 @@ def find_artefact(db: Database, id_or_name: str) -> Artefact:
         if row is None:
             # A person may well mean a run or a model, so their names are offered too.
             names = session.scalars(union(*(select(table.name) for table in (ArtefactRow, RunRow, ModelRow))))
-            raise UnknownArtefact(
-                f"nothing is kept under {id_or_name!r}", hint=did_you_mean(id_or_name, names)
-            )
+            raise UnknownArtefact(f"nothing is kept under {id_or_name!r}", hint=did_you_mean(id_or_name, names))
         return _record(Artefact, row)
 
 
@@ -238,9 +232,7 @@ def _find_by_prefix(session: Session, prefix: str) -> ArtefactRow | None:
     rows = session.scalars(_artefacts().where(ArtefactRow.fingerprint.startswith(prefix))).all()
     if len(rows) > 1:
         matches = ", ".join(f"{row.fingerprint[:16]} ({row.name})" for row in rows)
-        raise UnknownArtefact(
-            f"{len(rows)} artefacts begin with {prefix!r}", hint=f"write more of it: {matches}"
-        )
+        raise UnknownArtefact(f"{len(rows)} artefacts begin with {prefix!r}", hint=f"write more of it: {matches}")
     return rows[0] if rows else None
 
 

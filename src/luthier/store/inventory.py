@@ -39,7 +39,4 @@ def trace_lineage(db: Database, artefact: Artefact) -> list[dict[str, str]]:
 
 
 def _describe(record: Artefact | RunRecord) -> dict[str, Any]:
-    return {
-        key: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in asdict(record).items()
-    }
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(record).items()}

@@ -79,9 +79,7 @@ def _tokenize(template: ChatTemplate, text: str, shift: int) -> tuple[list[int],
     return encoding["input_ids"], [(a + shift, b + shift) for a, b in encoding["offset_mapping"]]
 
 
-def _find_targets(
-    template: ChatTemplate, ids: list[int], offsets: list[tuple[int, int]], span: _Span
-) -> range:
+def _find_targets(template: ChatTemplate, ids: list[int], offsets: list[tuple[int, int]], span: _Span) -> range:
     """Positions from the answer's first token to its last stop token."""
     inside = [t for t, (start, end) in enumerate(offsets) if start >= span.start and end <= span.end]
     stops = [t for t in inside if ids[t] in template.stop_ids]

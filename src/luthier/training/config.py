@@ -61,9 +61,7 @@ def build_config(values: Mapping[str, Any]) -> TrainingConfig:
             hint = did_you_mean(key, TrainingConfig.model_fields)
             raise InvalidConfig(f"unknown training setting {key!r}", hint=hint) from error
         what = TrainingConfig.model_fields[key].description
-        raise InvalidConfig(
-            f"{key} = {first['input']!r}: {first['msg'].lower()}", hint=f"{key}: {what}"
-        ) from error
+        raise InvalidConfig(f"{key} = {first['input']!r}: {first['msg'].lower()}", hint=f"{key}: {what}") from error
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

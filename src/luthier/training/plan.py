@@ -79,9 +79,7 @@ def encode_dataset(template: ChatTemplate, dataset: Dataset, *, limit: int) -> t
     return tuple(encoded)
 
 
-def require_memory(
-    plan: Plan, architecture: Architecture, config: TrainingConfig, *, available_bytes: int
-) -> None:
+def require_memory(plan: Plan, architecture: Architecture, config: TrainingConfig, *, available_bytes: int) -> None:
     """Raises OutOfMemory when even an optimistic estimate does not fit: the kernel would end the process unasked."""
     longest = max(len(example.ids) for example in plan.train)
     together = sorted((len(example.ids) for example in plan.train), reverse=True)[: config.batch_size]

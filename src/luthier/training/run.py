@@ -84,9 +84,7 @@ def execute_run(home: Home, order: RunOrder, *, observe: Observer) -> TunedModel
     template = load_template(order.base)
     architecture = read_architecture(order.base.folder)
     splits, config = order.splits, order.config
-    plan = plan_run(
-        template, splits.train, splits.validation, config, context_length=architecture.context_length
-    )
+    plan = plan_run(template, splits.train, splits.validation, config, context_length=architecture.context_length)
     require_memory(plan, architecture, config, available_bytes=_find_free_memory())
     with _lock(folder), _record(home, order) as run_fingerprint:
         log = EventLog(folder / "metrics.jsonl")
@@ -103,9 +101,7 @@ def execute_run(home: Home, order: RunOrder, *, observe: Observer) -> TunedModel
                 is_stop_wanted=is_stop_wanted,
             )
         card = _write_card(order, base, model, summarise_run(log, plan, progress, model))
-        return keep_model(
-            home, card, lambda fresh: save_adapter(model, fresh, base=base.name), parent=run_fingerprint
-        )
+        return keep_model(home, card, lambda fresh: save_adapter(model, fresh, base=base.name), parent=run_fingerprint)
 
 
 def find_finished(home: Home, order: RunOrder) -> TunedModel | None:

@@ -50,9 +50,7 @@ def test_every_prompt_says_what_its_answer_says() -> None:
         assert all(item["name"][:3].lower() in prompt.lower() for item in answer["items"]), prompt
         assert ("$" in prompt or answer["currency"] != "USD") or "USD" in prompt, prompt
         assert bool(re.search(r"[$€£]|USD|EUR|GBP", prompt)) == (answer["total"] is not None), prompt
-        assert answer["total"] is None or re.search(
-            rf"\b{answer['total']:.2f}|\b{answer['total']:g}\b", prompt
-        )
+        assert answer["total"] is None or re.search(rf"\b{answer['total']:.2f}|\b{answer['total']:g}\b", prompt)
         assert bool(re.search("|".join(month for month, _ in MONTHS), prompt)) == (answer["date"] is not None)
         assert answer["date"] is None or MONTHS[int(answer["date"][:2]) - 1][0] in prompt, prompt
         assert answer["date"] is None or re.search(rf"\b{int(answer['date'][3:])}(st|nd|rd|th)?\b", prompt)

@@ -65,20 +65,14 @@ CASES = {
         [row(USER, {**ANSWER, "weight": 0}, message("user", "so?"), ANSWER)],
     ),
     "LD212": Case([row({**USER, "name": 7}, ANSWER)], [row({**USER, "name": "Zoe"}, ANSWER)]),
-    "LD251": Case(
-        [row(USER, {**ANSWER, "tool_calls": [{"id": "c1"}]})], [row(USER, {**ANSWER, "tool_calls": []})]
-    ),
+    "LD251": Case([row(USER, {**ANSWER, "tool_calls": [{"id": "c1"}]})], [row(USER, {**ANSWER, "tool_calls": []})]),
     "LD252": Case([row(USER, call_with(arguments='{"zone":'))], [row(USER, CALLING)]),
-    "LD253": Case(
-        [row(USER, CALLING, message("tool", "12:00"), ANSWER)], [row(USER, CALLING, RESULT, ANSWER)]
-    ),
+    "LD253": Case([row(USER, CALLING, message("tool", "12:00"), ANSWER)], [row(USER, CALLING, RESULT, ANSWER)]),
     "LD254": Case([row(USER, CALLING, USER, ANSWER)], [row(USER, CALLING)]),
     "LD255": Case([row(USER, RESULT, ANSWER)], [row(USER, CALLING, RESULT, ANSWER)]),
     "LD256": Case([row(USER, ANSWER, tools={"now": TOOL})], [row(USER, ANSWER, tools=[TOOL])]),
     "LD257": Case([row(USER, call_with(name="later"), tools=[TOOL])], [row(USER, CALLING, tools=[TOOL])]),
-    "LD258": Case(
-        [row(USER, message("function", name="f"), ANSWER)], [row(USER, {**ANSWER, "function_call": None})]
-    ),
+    "LD258": Case([row(USER, message("function", name="f"), ANSWER)], [row(USER, {**ANSWER, "function_call": None})]),
     "LD301": Case([row(message("user", {"order": 7}), ANSWER)], [SOUND]),
     "LD302": Case([row(USER, message("assistant", None))], [row(USER, CALLING)]),
     "LD303": Case([row(USER, message("assistant", " \n"))], [row(USER, {**CALLING, "content": ""})]),

@@ -65,9 +65,7 @@ class NotText(Rule[Row]):
     code = "LD304"
     name = "not-text"
     why = "Luthier trains on text only, and an answer about an unseen image is a made-up answer"
-    example = (
-        '{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "a.png"}}]}]}'
-    )
+    example = '{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "a.png"}}]}]}'
     hint = "only text is supported: delete the row, or describe the part in words"
 
     def check(self, subject: Row) -> Iterator[Finding]:

@@ -121,9 +121,7 @@ class UnknownRowKey(Rule[Row]):
         if "messages" not in subject.fields:
             return
         for key in sorted(subject.fields.keys() - ROW_KEYS - {"functions"}):
-            hint = (
-                "weight belongs on an assistant message" if key == "weight" else did_you_mean(key, ROW_KEYS)
-            )
+            hint = "weight belongs on an assistant message" if key == "weight" else did_you_mean(key, ROW_KEYS)
             yield self.finding(subject.line, f"the row has the unknown key {quote(key)}", hint=hint)
 
 
@@ -205,9 +203,7 @@ class MisplacedWeight(Rule[Row]):
             if weight is None:
                 continue
             if message.role != "assistant":
-                yield self.finding(
-                    subject.line, f"message {message.position} has a weight but is not an answer"
-                )
+                yield self.finding(subject.line, f"message {message.position} has a weight but is not an answer")
             elif type(weight) is not int or weight not in (0, 1):
                 yield self.finding(subject.line, f"message {message.position} has the weight {quote(weight)}")
 
@@ -222,9 +218,7 @@ class NothingTrained(Rule[Row]):
     hint = "give one answer the weight 1, or delete the row"
 
     def check(self, subject: Row) -> Iterator[Finding]:
-        weights = [
-            message.fields.get("weight") for message in subject.messages if message.role == "assistant"
-        ]
+        weights = [message.fields.get("weight") for message in subject.messages if message.role == "assistant"]
         if weights and all(weight == 0 for weight in weights):
             yield self.finding(subject.line, "every answer has the weight 0, so nothing is learned")
 

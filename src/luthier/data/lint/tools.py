@@ -57,9 +57,7 @@ class ArgumentsNotJson(Rule[Row]):
     code = "LD252"
     name = "arguments-not-json"
     why = "the model would learn to write arguments that cannot be parsed"
-    example = _row(
-        ASK, {"role": "assistant", "tool_calls": [{**CALL, "function": {"name": "a", "arguments": ""}}]}
-    )
+    example = _row(ASK, {"role": "assistant", "tool_calls": [{**CALL, "function": {"name": "a", "arguments": ""}}]})
     hint = 'write the arguments as JSON text, such as "{}"'
 
     def check(self, subject: Row) -> Iterator[Finding]:
@@ -67,9 +65,7 @@ class ArgumentsNotJson(Rule[Row]):
             for call in message.calls:
                 arguments = call["function"]["arguments"]
                 if not (holds_json(arguments) and arguments.lstrip().startswith("{")):
-                    text = (
-                        f"message {message.position} calls a tool with {quote(arguments)}, not a JSON object"
-                    )
+                    text = f"message {message.position} calls a tool with {quote(arguments)}, not a JSON object"
                     yield self.finding(subject.line, text)
 
 
@@ -86,13 +82,9 @@ class MissingCallId(Rule[Row]):
         for message in subject.messages:
             call_id = message.fields.get("tool_call_id")
             if message.role == "tool" and not isinstance(call_id, str):
-                yield self.finding(
-                    subject.line, f"message {message.position} is from tool, without a tool_call_id"
-                )
+                yield self.finding(subject.line, f"message {message.position} is from tool, without a tool_call_id")
             elif message.role != "tool" and call_id is not None:
-                yield self.finding(
-                    subject.line, f"message {message.position} has a tool_call_id but is not from tool"
-                )
+                yield self.finding(subject.line, f"message {message.position} has a tool_call_id but is not from tool")
 
 
 class UnansweredCall(Rule[Row]):
@@ -131,9 +123,7 @@ class AnswerWithoutCall(Rule[Row]):
             called.update(call["id"] for call in message.calls)
             call_id = message.fields.get("tool_call_id")
             if message.role == "tool" and isinstance(call_id, str) and call_id not in called:
-                text = (
-                    f"message {message.position} answers the tool call {quote(call_id)}, which was not made"
-                )
+                text = f"message {message.position} answers the tool call {quote(call_id)}, which was not made"
                 yield self.finding(subject.line, text)
 
 
@@ -178,9 +168,7 @@ class DeprecatedFunction(Rule[Row]):
     code = "LD258"
     name = "deprecated-function"
     why = "chat templates of today know tools only"
-    example = _row(
-        ASK, {"role": "assistant", "content": None, "function_call": {"name": "now", "arguments": "{}"}}
-    )
+    example = _row(ASK, {"role": "assistant", "content": None, "function_call": {"name": "now", "arguments": "{}"}})
     hint = "convert to tools: tool_calls with an id, then a message from tool with that tool_call_id"
 
     def check(self, subject: Row) -> Iterator[Finding]:
@@ -188,10 +176,6 @@ class DeprecatedFunction(Rule[Row]):
             yield self.finding(subject.line, "functions is deprecated")
         for message in subject.messages:
             if message.fields.get("function_call"):
-                yield self.finding(
-                    subject.line, f"message {message.position} has the deprecated function_call"
-                )
+                yield self.finding(subject.line, f"message {message.position} has the deprecated function_call")
             if message.role == "function":
-                yield self.finding(
-                    subject.line, f"message {message.position} has the deprecated role function"
-                )
+                yield self.finding(subject.line, f"message {message.position} has the deprecated role function")

@@ -1,0 +1,54 @@
+"""`luthier eval`: one model on a test set, or two with the verdict on the second."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from luthier.cli import output
+from luthier.cli.options import AsJson, MaxTokens, Seed, Temperature
+from luthier.errors import UsageError
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(metavar="PATH", help="A chat file, or a folder whose test.jsonl is used.")],
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAME", help="A model; give two to compare, the baseline first."),
+    ] = None,
+    grader: Annotated[
+        str, typer.Option(metavar="GRADER", help="exact, json or regex:PATTERN decides what passes.")
+    ] = "exact",
+    max_tokens: MaxTokens = 256,
+    temperature: Temperature = 0.0,
+    seed: Seed = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Also write a page that opens offline.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure one model, or compare two and decide.
+
+    Every answer to the test set is graded. With two models, the verdict says whether to ship the second.
+    The exit code is 0 for one model or the verdict "ship", and 1 for any other verdict.
+    """
+    from luthier import pipeline
+    from luthier.cli.progress import show_progress
+    from luthier.cli.render import render_evaluation
+    from luthier.engine.protocol import Sampling
+
+    if not models or len(models) > 2:
+        raise UsageError(f"{len(models or [])} models were named", hint="give --model once, or twice to compare")
+    sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
+    measure = partial(pipeline.evaluate if len(models) == 1 else pipeline.compare, *models)
+    home = pipeline.open_home()
+    with show_progress() as progress:
+        pipeline.fetch_bases(models, home=home, progress=progress)
+        result = measure(data, grader=grader, sampling=sampling, home=home, progress=progress)
+    if report is not None:
+        pipeline.write_report(result, report, data=data, home=home)
+    is_good = result.verdict is None or result.verdict.decision == "ship"
+    output.emit(result.to_json(), render_evaluation(result, page=report), as_json=as_json, is_good=is_good)

@@ -1,0 +1,132 @@
+"""What the pipeline reports on its way becomes lines and bars on stderr: live on a terminal, sparse in a log."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from luthier.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from luthier.pipeline import Progress
+    from luthier.training.events import Event, StepDone
+
+SECONDS_BETWEEN_LINES = 10  # in a log: often enough to see that it lives, seldom enough to read
+
+
+class Display(Protocol):
+    def print_line(self, text: str) -> None: ...
+
+    def move_bar(self, name: str, done: int, total: int, detail: str) -> None: ...
+
+
+class LiveDisplay:
+    def __init__(self, progress: RichProgress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def print_line(self, text: str) -> None:
+        self._progress.console.print(text)
+
+    def move_bar(self, name: str, done: int, total: int, detail: str) -> None:
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(name, total=total, detail="")
+        self._progress.update(self._bars[name], completed=done, detail=detail)
+
+
+class LogDisplay:
+    """A bar becomes a line at its first move, its last, and now and then in between."""
+
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._due: dict[str, float] = {}
+
+    def print_line(self, text: str) -> None:
+        output.note(text)
+
+    def move_bar(self, name: str, done: int, total: int, detail: str) -> None:
+        now = self._clock()
+        if done == 0 or (done < total and now < self._due.get(name, now)):
+            return
+        self._due[name] = now + SECONDS_BETWEEN_LINES
+        output.note(f"{name} {done} of {total}" + (f": {detail}" if detail else ""))
+
+
+class Narrator:
+    """Says what the reports mean; where it appears is the display's affair."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._seconds: list[float] = []
+
+    def start_stage(self, name: str) -> None:
+        self._display.print_line(f"\n== {name} ==")
+
+    def announce(self, message: str) -> None:
+        self._display.print_line(message)
+
+    def count_answers(self, model: str, done: int, total: int) -> None:
+        self._display.move_bar(f"answers of {model}", done, total, "")
+
+    def observe(self, event: Event) -> None:
+        from luthier.training.events import RunStarted, StepDone, Validated
+
+        match event:
+            case RunStarted(step=0):
+                self._display.print_line(f"training in {event.total_steps} steps")
+            case RunStarted():
+                self._display.print_line(f"resumed at step {event.step} of {event.total_steps}")
+            case StepDone():
+                self._seconds.append(event.seconds)
+                self._display.move_bar("step", event.step, event.total_steps, self._describe_step(event))
+            case Validated():
+                best = ", the best so far" if event.is_best else ""
+                self._display.print_line(f"step {event.step}: validation loss {event.loss:.4f}{best}")
+
+    def _describe_step(self, event: StepDone) -> str:
+        from luthier.evaluation.wording import phrase_seconds
+
+        detail = f"loss {event.loss:.3f}, {event.tokens_per_second:,.0f} tokens/s"
+        if event.step == event.total_steps:
+            return detail
+        seconds_left = (event.total_steps - event.step) * sum(self._seconds) / len(self._seconds)
+        return f"{detail}, {phrase_seconds(seconds_left)} left"
+
+
+@contextmanager
+def show_progress() -> Iterator[Progress]:
+    """The pipeline's reports are shown as long as the block lasts."""
+    from luthier.pipeline import Progress
+
+    with _open_display() as display:
+        narrator = Narrator(display)
+        yield Progress(
+            start_stage=narrator.start_stage,
+            announce=narrator.announce,
+            observe=narrator.observe,
+            count_answers=narrator.count_answers,
+        )
+
+
+@contextmanager
+def _open_display() -> Iterator[Display]:
+    if not sys.stderr.isatty():
+        yield LogDisplay()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Progress(*columns, console=output.build_console(sys.stderr)) as progress:
+        yield LiveDisplay(progress)

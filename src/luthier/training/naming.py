@@ -1,0 +1,45 @@
+"""A model's name is the one that was asked for, or made from its data and base; two models never share one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from luthier.errors import InvalidConfig, NameTaken
+from luthier.models.catalog import EMBEDDED_BASES
+from luthier.store.catalog import list_models
+
+if TYPE_CHECKING:
+    from luthier.store.home import Home
+    from luthier.training.run import RunOrder
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+LONGEST_MADE_NAME = 80
+
+
+def name_order(home: Home, order: RunOrder) -> RunOrder:
+    """The order with its name settled, before any work. Raises InvalidConfig or NameTaken for one that was given."""
+    owners = {record.name: record.run_id for record in list_models(home.database)}
+    if not order.name:
+        order = replace(order, name=_make_name(order))
+        if owners.get(order.name, order.id) != order.id:
+            order = replace(order, name=f"{order.name}-{order.identity[:6]}")
+    if not MODEL_NAME.fullmatch(order.name):
+        hint = "use letters, digits, dots, dashes and underscores"
+        raise InvalidConfig(f"{order.name!r} cannot be a model's name", hint=hint)
+    if order.name in EMBEDDED_BASES:
+        raise NameTaken(f"{order.name} is the name of a base model", hint="choose another --name")
+    if owners.get(order.name, order.id) != order.id:
+        raise NameTaken(
+            f"a model called {order.name} was trained on other data or with other settings",
+            hint="choose another --name, or leave it out to get a free one",
+        )
+    return order
+
+
+def _make_name(order: RunOrder) -> str:
+    data, base = order.splits.train.name.removesuffix("-train"), Path(order.base.name).name
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{data}-{base}").strip("-._")
+    return name[:LONGEST_MADE_NAME]

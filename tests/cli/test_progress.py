@@ -1,0 +1,62 @@
+"""What the pipeline reports becomes sentences; a log gets few of them, each complete."""
+
+from __future__ import annotations
+
+import pytest
+
+from luthier.cli.progress import LogDisplay, Narrator
+from luthier.training.events import RunStarted, StepDone, Validated
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def print_line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def move_bar(self, name: str, done: int, total: int, detail: str) -> None:
+        self.lines.append(f"{name} {done}/{total} {detail}".strip())
+
+
+def make_step(step: int, *, seconds: float = 2.0) -> StepDone:
+    return StepDone(
+        step=step, total_steps=10, epoch=1.0, loss=0.5, learning_rate=1e-3, grad_norm=1.0, tokens=4000, seconds=seconds
+    )
+
+
+def test_a_run_is_told_from_its_start_to_its_end() -> None:
+    recorder = Recorder()
+    narrator = Narrator(recorder)
+    for event in (RunStarted(0, 10), make_step(1), make_step(10), Validated(10, 0.25, is_best=True)):
+        narrator.observe(event)
+    assert recorder.lines == [
+        "training in 10 steps",
+        "step 1/10 loss 0.500, 2,000 tokens/s, 18 s left",
+        "step 10/10 loss 0.500, 2,000 tokens/s",
+        "step 10: validation loss 0.2500, the best so far",
+    ]
+
+
+def test_a_run_that_goes_on_says_from_where() -> None:
+    recorder = Recorder()
+    Narrator(recorder).observe(RunStarted(4, 10))
+    assert recorder.lines == ["resumed at step 4 of 10"]
+
+
+def test_time_left_counts_the_steps_of_this_process_alone() -> None:
+    recorder = Recorder()
+    narrator = Narrator(recorder)
+    narrator.observe(RunStarted(4, 10))
+    narrator.observe(make_step(5, seconds=10.0))
+    assert recorder.lines[-1].endswith("50 s left")
+
+
+def test_a_log_gets_the_first_and_the_last_move_and_few_between(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    display = LogDisplay(clock=lambda: now)
+    for step in range(101):
+        now = float(step)
+        display.move_bar("step", step, 100, "")
+    shown = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    assert shown == ["1", "11", "21", "31", "41", "51", "61", "71", "81", "91", "100"]

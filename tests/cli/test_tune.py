@@ -1,0 +1,96 @@
+"""A run that is stopped or killed goes on with the same command, to the very weights of one that was not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import QUICK, call_process, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from luthier.models.catalog import Base
+    from tests.cli.conftest import Call
+
+EPOCHS = 40
+STEPS = 3 * EPOCHS  # 24 training rows in batches of 8
+
+
+@pytest.fixture(scope="module")
+def command(tiny_base: Base, orders: Path) -> list[str]:
+    settings = ["--set", f"epochs={EPOCHS}", "--set", "r=2", "--set", "precision=float32"]
+    return ["tune", str(orders), "--base", tiny_base.name, "--name", "stopped", *settings]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_hash(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    home = tmp_path_factory.mktemp("uninterrupted")
+    assert call_process(home, *command).code == 0
+    return read_weights_hash(home)
+
+
+@pytest.mark.parametrize(
+    ("stop", "exit_code", "status"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 130, "interrupted"), (signal.SIGKILL, -9, "running")],
+)
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    command: list[str], uninterrupted_hash: str, tmp_path: Path, stop: signal.Signals, exit_code: int, status: str
+) -> None:
+    code, told = stop_after_two_epochs(tmp_path, command, stop)
+    assert code == exit_code, told
+    assert "Traceback" not in told
+    assert [run["status"] for run in call_process(tmp_path, "runs", "--json").document["runs"]] == [status]
+
+    resumed = call_process(tmp_path, *command)
+    assert resumed.code == 0, resumed.err
+    assert f" of {STEPS}" in next(line for line in resumed.err.splitlines() if line.startswith("resumed at step "))
+    assert read_weights_hash(tmp_path) == uninterrupted_hash
+
+
+def test_the_same_command_does_not_train_twice(call_tuned: Call, orders: Path, tiny_base: Base) -> None:
+    again = call_tuned("tune", orders, "--base", tiny_base.name, "--name", "tiny-orders", *QUICK, "--json")
+    assert again.document["model"] == "tiny-orders"
+    assert "already" in again.err
+    assert "step" not in again.err
+
+
+def test_a_name_that_is_taken_is_refused(call_tuned: Call, orders: Path, tiny_base: Base) -> None:
+    outcome = call_tuned("tune", orders, "--base", tiny_base.name, "--name", "tiny-orders", "--set", "r=3", "--json")
+    assert (outcome.code, outcome.document["error"]["code"]) == (2, "name_taken")
+
+
+def test_progress_is_told_on_stderr_and_the_result_on_stdout(call: Call, orders: Path, tiny_base: Base) -> None:
+    outcome = call("tune", orders, "--base", tiny_base.name, *QUICK)
+    assert "training in 3 steps" in outcome.err
+    assert "step 3 of 3: loss " in outcome.err
+    assert "step 3: validation loss " in outcome.err
+    assert outcome.out.startswith("model orders-tiny, an adapter of ")
+    assert "validation loss" in outcome.out
+
+
+def stop_after_two_epochs(home: Path, command: list[str], stop: signal.Signals) -> tuple[int, str]:
+    """By the second validation, the checkpoint of the first epoch is on disk."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "luthier", *command],
+        env=environment(home),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    told: list[str] = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        told.append(line)
+        if line.startswith("step 6: validation loss"):
+            process.send_signal(stop)
+    return process.wait(timeout=60), "".join(told)
+
+
+def read_weights_hash(home: Path) -> str:
+    found = call_process(home, "show", "stopped", "--json").document
+    return str(found["manifest"]["weights_hash"])

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from luthier.evaluation.graders.exact import ExactGrader
+
+
+def test_only_surrounding_white_space_is_forgiven() -> None:
+    assert ExactGrader().grade(" yes\n", "yes").passed
+    assert not ExactGrader().grade("y es", "yes").passed
+    assert not ExactGrader().grade("Yes", "yes").passed
+
+
+@pytest.mark.parametrize(
+    ("output", "explanation"),
+    [
+        ("yet", "differs at character 3: expected 's', got 't'"),
+        ("ye", "differs at character 3: expected 's', got the end of the text"),
+        ("yes, it is", "differs at character 4: expected the end of the text, got ', it is'"),
+    ],
+)
+def test_the_explanation_names_the_first_difference(output: str, explanation: str) -> None:
+    assert ExactGrader().grade(output, "yes").explanation == explanation
+
+
+def test_a_pass_says_what_was_forgiven() -> None:
+    assert "white space" in ExactGrader().grade("yes", "yes").explanation

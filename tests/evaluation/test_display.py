@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from luthier.evaluation.display import LONGEST_SHOWN, Piece, make_visible, show_text
+from luthier.evaluation.graders.json_equality import JsonGrader
+
+REFERENCE = '{"customer": "Zoe", "items": [{"name": "lamp", "quantity": 2}], "total": 31.00}'
+
+
+def text_of(text: str, reference: str | None = None) -> str:
+    return "".join(piece.text for piece in show_text(text, reference).pieces)
+
+
+def marked(text: str, reference: str) -> list[tuple[str, str]]:
+    return [(piece.text, piece.mark) for piece in show_text(text, reference).pieces if piece.mark]
+
+
+def test_json_is_laid_out_with_its_numbers_as_they_were_written() -> None:
+    assert text_of(REFERENCE).splitlines() == [
+        "{",
+        '  "customer": "Zoe",',
+        '  "items": [',
+        '    {"name": "lamp", "quantity": 2}',
+        "  ],",
+        '  "total": 31.00',
+        "}",
+    ]
+
+
+@pytest.mark.parametrize("text", [REFERENCE, "{}", "[]", '{"a": [], "b": {}, "c": [1, [2, [3, {"d": null}]]]}'])
+def test_the_layout_is_the_same_value(text: str) -> None:
+    assert json.loads(text_of(text)) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("2", "3"), [("3", "wrong")]),
+        (("31.00", '"31.00"'), [('"31.00"', "wrong")]),
+        (("31.00", "31"), []),
+        ((', "total": 31.00', ""), [('"total": missing', "missing")]),
+        (("31.00}", '31.00, "tip": 1}'), [('"tip": 1', "wrong")]),
+        (("2}]", "2}, 5]"), [("5", "wrong")]),
+        (('{"name": "lamp", "quantity": 2}', ""), [("missing", "missing")]),
+        (('[{"name": "lamp", "quantity": 2}]', "true"), [("true", "wrong")]),
+    ],
+)
+def test_exactly_what_differs_is_marked(change: tuple[str, str], expected: list[tuple[str, str]]) -> None:
+    output = REFERENCE.replace(*change)
+    assert marked(output, REFERENCE) == expected
+    assert JsonGrader().grade(output, REFERENCE).passed == (not expected)
+
+
+def test_keys_come_in_the_order_of_the_reference() -> None:
+    assert text_of('{"b": 1, "c": 3, "a": 2}', '{"a": 2, "b": 1}').split() == [
+        "{",
+        '"a":',
+        "2,",
+        '"b":',
+        "1,",
+        '"c":',
+        "3",
+        "}",
+    ]
+
+
+def test_differing_words_are_marked_in_text() -> None:
+    assert marked("the order is late", "the order is paid") == [("late", "wrong")]
+    assert marked("equal", "equal") == []
+
+
+def test_text_against_json_is_left_unmarked() -> None:
+    assert show_text("I do not know", REFERENCE).pieces == (Piece("I do not know"),)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    shown = show_text("x" * (LONGEST_SHOWN + 123))
+    assert (shown.length, shown.hidden) == (LONGEST_SHOWN, 123)
+    long_json = json.dumps(["y" * 50] * 200)
+    whole = sum(len(piece.text) for piece in show_text(long_json).pieces) + show_text(long_json).hidden
+    assert whole == len(json.dumps(["y" * 50] * 200, indent=2))
+    assert show_text("short").hidden == 0
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\r", "\x7f", "\u200b", "\u202e", "\u2066", "\ufeff", "\ud800"])
+def test_what_cannot_be_seen_is_written_out(character: str) -> None:
+    assert make_visible(f"a{character}b") == f"a⟨U+{ord(character):04X}⟩b"
+
+
+def test_what_can_be_seen_is_left_alone() -> None:
+    text = "Tomás\t\n日本 👩‍🔧 می‌خواهم"
+    assert make_visible(text) == text

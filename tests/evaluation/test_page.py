@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from luthier.engine.protocol import Sampling
+from luthier.engine.scripted_engine import ScriptedEngine
+from luthier.evaluation.graders.registry import parse_grader
+from luthier.evaluation.page import render_report
+from luthier.evaluation.report import EvalReport, build_report
+from luthier.evaluation.runner import run_evaluation
+from luthier.evaluation.summaries import DataSummary, LossPoint, TrainingSummary
+from luthier.evaluation.task import build_task
+from tests.support.orders import answer_all_but, order_dataset, order_json, ramble
+
+VOID = {"meta", "br", "input", "link", "img", "hr"}
+HOSTILE = (
+    "</pre></script><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>\u202e\x00\x1b[2J\ud800"
+)
+
+TRAINING = TrainingSummary(
+    base="smollm2",
+    points=tuple(LossPoint(step, 2 / step) for step in range(1, 31)),
+    validation_points=(LossPoint(15, 0.4), LossPoint(30, 0.2)),
+    settings={"learning_rate": 0.0002, "target_modules": "<all>"},
+    seconds=412.3,
+    tokens=190_234,
+    tokens_per_second=461.4,
+    trainable_parameters=4_884_480,
+)
+DATA = DataSummary("orders", 300, 240, 30, 30, "data-fingerprint", {"near-duplicate": 2})
+
+
+class Page(HTMLParser):
+    """Keeps the tags and attributes, and fails at the first tag that closes what is not open."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] not in (["style"], ["script"]):
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def values_of(self, name: str) -> list[str]:
+        return [value for _, attribute, value in self.attributes if attribute == name]
+
+
+def build(wrong: dict[int, str] | None = None, *, is_pair: bool = True, name: str = "orders-v1") -> EvalReport:
+    engine = ScriptedEngine({"smollm2": ramble, name: answer_all_but(wrong or {})})
+    task = build_task(order_dataset(range(12)), parse_grader("json"), Sampling())
+    baseline = run_evaluation(engine, "smollm2", task) if is_pair else None
+    return build_report(task, run_evaluation(engine, name, task), baseline=baseline)
+
+
+PAGES = {
+    "whole": render_report(build({3: order_json(3, total=1)}), training=TRAINING, data=DATA, command="luthier <eval>"),
+    "bare": render_report(build()),
+    "single": render_report(build({3: "no"}, is_pair=False), data=DATA),
+    "hostile": render_report(build({3: HOSTILE, 4: HOSTILE * 100, 5: ""}, name=HOSTILE[:50]), training=TRAINING),
+}
+
+
+@pytest.fixture(params=PAGES, name="html")
+def page_of_each_kind(request: pytest.FixtureRequest) -> str:
+    return PAGES[request.param]
+
+
+def test_every_tag_is_closed(html: str) -> None:
+    assert Page(html).open == []
+
+
+def test_nothing_leads_outside(html: str) -> None:
+    page = Page(html)
+    assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert page.values_of("src") == []
+    assert all(href.startswith("#") for href in page.values_of("href"))
+    assert not re.search(r"url\(|@import", html)
+    assert not [name for _, name, _ in page.attributes if name.startswith("on") or name == "style"]
+
+
+def test_only_the_pages_own_style_and_script_may_run(html: str) -> None:
+    policy = next(value for value in Page(html).values_of("content") if "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        inline = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        assert len(inline) == 1
+        digest = base64.b64encode(hashlib.sha256(inline[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_what_a_model_wrote_is_shown_and_inert() -> None:
+    page = Page(PAGES["hostile"])
+    assert page.tags.count("script") == 1
+    assert "<script>alert(1)</script>" in page.text
+    assert "⟨U+202E⟩⟨U+0000⟩⟨U+001B⟩[2J⟨U+D800⟩" in page.text
+    assert PAGES["hostile"].encode()
+    assert not re.search("[\x00-\x08\x0e-\x1f\u202e]", PAGES["hostile"])
+
+
+def test_a_text_that_is_cut_says_by_how_much() -> None:
+    hidden = len(HOSTILE) * 100 - 4000
+    assert f"{hidden:,} more characters are left out here" in Page(PAGES["hostile"]).text
+    assert "more characters" not in PAGES["whole"]
+
+
+def test_an_empty_answer_is_named() -> None:
+    assert "no text at all" in Page(PAGES["hostile"]).text
+
+
+def test_the_verdict_comes_first_with_its_reasons_and_gates() -> None:
+    report = build()
+    text = Page(render_report(report)).text
+    assert report.verdict is not None
+    places = [text.index(part) for part in ("Ship", "orders-v1 is better than smollm2.", *report.verdict.reasons)]
+    assert places == sorted(places)
+    assert text.index("The gain is proven") < text.index("Accuracy")
+
+
+def test_sections_of_what_is_not_given_vanish() -> None:
+    assert set(re.findall('section id="(.*?)"', PAGES["whole"])) == {
+        "verdict", "accuracy", "loss", "cases", "data", "run", "reproduce",
+    }  # fmt: skip
+    assert set(re.findall('section id="(.*?)"', PAGES["bare"])) == {"verdict", "accuracy", "cases", "reproduce"}
+
+
+def test_broken_cases_come_first_and_are_open() -> None:
+    engine = ScriptedEngine(
+        {"smollm2": answer_all_but({0: "no", 1: "no"}), "orders-v1": answer_all_but({1: "no", 2: "no"})}
+    )
+    task = build_task(order_dataset(range(12)), parse_grader("json"), Sampling())
+    results = [run_evaluation(engine, model, task) for model in engine.answers]
+    html = render_report(build_report(task, results[1], baseline=results[0]))
+    assert re.findall('class="group" id="(.*?)"', html) == ["broken", "fixed", "both-wrong", "both-right"]
+    assert re.search(r'id="broken".*?<details class="case" open>.*?line 3<', html, re.DOTALL)
+
+
+def test_what_differs_is_highlighted() -> None:
+    assert '&#34;total&#34;: <mark class="wrong">1</mark>' in PAGES["whole"]
+    assert PAGES["whole"].count("<mark") == 1
+
+
+def test_one_model_alone_gets_no_verdict_but_a_warning_when_it_saw_the_test() -> None:
+    assert 'class="verdict' not in PAGES["single"]
+    report = build(is_pair=False)
+    outcomes = (replace(report.candidate.outcomes[0], was_trained_on=True), *report.candidate.outcomes[1:])
+    seen = replace(report, candidate=replace(report.candidate, outcomes=outcomes))
+    assert "1 test case (line 1) stood in the training data of orders-v1" in Page(render_report(seen)).text
+
+
+def test_different_prompts_are_told() -> None:
+    report = build()
+    assert report.comparison is not None
+    other = replace(report, comparison=replace(report.comparison, same_prompts=False))
+    assert "not given identical prompts" in Page(render_report(other)).text
+    assert "not given identical prompts" not in Page(render_report(report)).text
+
+
+def test_graphics_and_tables_can_be_read_aloud(html: str) -> None:
+    assert html.count("<title>") >= 2
+    for svg in re.findall(r'<svg[^>]*role="img".*?</svg>', html, re.DOTALL):
+        assert "<title>" in svg
+        assert "<desc>" in svg
+    assert all("scope=" in heading for heading in re.findall("<th[ >].*?>", html))
+    assert 'lang="en"' in html
+
+
+def test_without_the_script_every_case_is_there_and_the_filter_is_not() -> None:
+    assert re.search(r'<p id="filter" hidden>', PAGES["whole"])
+    assert PAGES["whole"].count('<details class="case"') == 12
+    assert not re.search(r"<details[^>]*hidden", PAGES["whole"])
+
+
+def test_a_report_read_back_renders_the_same_page() -> None:
+    report = build({3: HOSTILE})
+    assert render_report(EvalReport.from_json(report.to_json())) == render_report(report)
+
+
+def relative_luminance(colour: str) -> float:
+    """Source: WCAG 2.2, definition of relative luminance."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_colour_of_text_has_enough_contrast(scheme: int) -> None:
+    """Source: WCAG 2.2, success criterion 1.4.3: 4.5 to 1."""
+    block = re.findall(r":root \{(.*?)\}", PAGES["bare"], re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", block))
+    pairs = [(ink, ground) for ink in ("ink", "soft", "wood", "good", "bad", "open") for ground in ("paper", "field")]
+    pairs += [("ink", "wrong"), ("ink", "missing")]
+    for ink, ground in pairs:
+        low, high = sorted(relative_luminance(colours[name]) for name in (ink, ground))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, f"{ink} on {ground}"

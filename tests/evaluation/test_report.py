@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from luthier.conversation import canonical_json
+from luthier.engine.protocol import Sampling
+from luthier.engine.scripted_engine import ScriptedEngine
+from luthier.errors import StoreDamaged
+from luthier.evaluation.graders.registry import parse_grader
+from luthier.evaluation.report import EvalReport, build_report
+from luthier.evaluation.runner import run_evaluation
+from luthier.evaluation.task import build_task
+from tests.support.orders import answer_all_but, order_dataset, order_json, ramble
+
+
+def build(*, is_pair: bool = True) -> EvalReport:
+    tuned = answer_all_but({4: order_json(4, total=1), 17: "half a pair \ud800"})
+    engine = ScriptedEngine({"smollm2": ramble, "orders-v1": tuned})
+    task = build_task(order_dataset(), parse_grader("json"), Sampling(max_tokens=40))
+    baseline = run_evaluation(engine, "smollm2", task) if is_pair else None
+    return build_report(task, run_evaluation(engine, "orders-v1", task), baseline=baseline)
+
+
+@pytest.mark.parametrize("is_pair", [True, False])
+def test_a_report_survives_json(is_pair: bool) -> None:
+    report = build(is_pair=is_pair)
+    assert EvalReport.from_json(json.loads(json.dumps(report.to_json()))) == report
+    assert EvalReport.from_json(json.loads(canonical_json(report.to_json()))) == report
+
+
+def test_the_numbers_stand_where_scripts_look_for_them() -> None:
+    document = build().to_json()
+    assert document["format"] == 1
+    assert (document["baseline"], document["candidate"]) == ("smollm2", "orders-v1")
+    tuned = document["models"]["orders-v1"]
+    assert (tuned["passed"], tuned["total"]) == (28, 30)
+    assert tuned["pass_rate"] == pytest.approx(28 / 30)
+    assert tuned["interval"] == pytest.approx([0.787, 0.982], abs=0.001)
+    comparison = document["comparison"]
+    assert (comparison["fixed"], comparison["broken"]) == (28, 0)
+    assert len(comparison["fixed_samples"]) == 28
+    assert comparison["interval"][0] < comparison["difference"] < comparison["interval"][1]
+    assert comparison["p_value"] < 0.0001
+    assert document["verdict"]["decision"] == "ship"
+    assert document["verdict"]["gates"][0]["passed"] is True
+    assert document["minimum_detectable_gain"] == pytest.approx(0.26, abs=0.01)
+    assert document["same_prompts"] is True
+
+
+def test_each_case_carries_what_both_models_wrote() -> None:
+    case = build().to_json()["cases"][4]
+    assert case["line"] == 5
+    assert case["prompt"][-1]["role"] == "user"
+    assert json.loads(case["reference"]) == json.loads(order_json(4))
+    assert case["outputs"]["smollm2"]["kind"] == "failed"
+    assert case["outputs"]["orders-v1"]["explanation"] == "total: expected 19.5, got 1"
+
+
+def test_one_model_alone_gets_no_verdict() -> None:
+    document = build(is_pair=False).to_json()
+    assert document["verdict"] is document["comparison"] is document["baseline"] is document["same_prompts"] is None
+
+
+def test_another_format_is_refused() -> None:
+    with pytest.raises(StoreDamaged, match="format 2 cannot be read"):
+        EvalReport.from_json(build().to_json() | {"format": 2})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"cases": None},
+        {"candidate": "another"},
+        {"manifests": {}},
+        {"verdict": {"decision": "perhaps"}},
+        {"cases": [{}]},
+    ],
+)
+def test_a_damaged_report_is_refused_by_name(damage: dict[str, Any]) -> None:
+    with pytest.raises(StoreDamaged, match="the report cannot be read"):
+        EvalReport.from_json(build().to_json() | damage)

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from luthier.stats.intervals import wilson_interval
+from tests.evaluation.results import build_result
+
+
+def test_a_truncated_answer_counts_against_the_pass_rate_and_stands_apart() -> None:
+    result = build_result("orders-v1", "pppft")
+    assert (result.passed, result.failed, result.truncated, result.total) == (3, 1, 1, 5)
+    assert result.pass_rate == 0.6
+    assert result.truncated_fraction == 0.2
+    assert result.interval == wilson_interval(3, 5)
+
+
+def test_lines_seen_in_training_are_listed() -> None:
+    assert build_result("orders-v1", "ppp", trained_on=(1, 3)).trained_on_lines == (1, 3)
