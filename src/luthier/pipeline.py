@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -261,10 +261,15 @@ def list_models(*, home: Home | None = None) -> list[ModelRecord]:
 
 
 def list_runs(*, home: Home | None = None) -> list[RunRecord]:
-    """The latest first."""
+    """The latest first. One that was killed, and so could not say that it ended, counts as interrupted."""
     from luthier.store import catalog
+    from luthier.store.locks import is_locked
 
-    return catalog.list_runs((home or open_home()).database)
+    home = home or open_home()
+    return [
+        replace(run, status="interrupted") if run.status == "running" and not is_locked(home.lock_of(run.id)) else run
+        for run in catalog.list_runs(home.database)
+    ]
 
 
 def list_bases(*, home: Home | None = None) -> dict[str, bool]:

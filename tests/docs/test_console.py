@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
-# A random model cannot win, so a command that ends with a verdict may say no.
-MAY_SAY_NO = {"eval", "demo"}
+PROGRAMS = {
+    "luthier": [sys.executable, "-m", "luthier"],
+    ".venv/bin/luthier": [sys.executable, "-m", "luthier"],
+    "python": [sys.executable],
+}
+SAYS_NO = 1
+"""A random model cannot win, so a command that ends with a verdict may say no."""
 
 
 def list_commands(page: Path) -> list[str]:
@@ -31,7 +36,19 @@ def environment(tmp_path: Path, tiny_base: Base) -> dict[str, str]:
     bases = tmp_path / "home" / "bases"
     bases.mkdir(parents=True)
     (bases / "smollm2-135m").symlink_to(tiny_base.folder)
-    return {**os.environ, "LUTHIER_HOME": str(tmp_path / "home")}
+    return {**os.environ, "LUTHIER_HOME": str(tmp_path / "home"), "PYTHONUTF8": "1"}
+
+
+def run_command(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Understands `>` and nothing else of a shell."""
+    line, _, target = command.partition(" > ")
+    program, *arguments = shlex.split(line)
+    result = subprocess.run(
+        [*PROGRAMS[program], *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    if target:
+        (folder / target).write_text(result.stdout, encoding="utf-8")
+    return result
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -39,17 +56,25 @@ def test_every_command_on_a_page_works_in_its_order(page: Path, environment: dic
     commands = list_commands(page)
     assert commands
     for command in commands:
-        words = shlex.split(command)
-        if words[0] == "make":
-            assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(), f"the Makefile has no target {words[1]}"
+        program, action = command.split()[:2]
+        if program == "make":
+            assert f"\n{action}:" in (ROOT / "Makefile").read_text(), f"the Makefile has no target {action}"
             continue
-        target = words.index(">") if ">" in words else len(words)
-        words[0] = {"python": sys.executable, "luthier": sys.executable, ".venv/bin/luthier": sys.executable}[words[0]]
-        arguments = words[:target] if "python" in command.split()[0] else [words[0], "-m", "luthier", *words[1:target]]
-        result = subprocess.run(
-            arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=300
-        )
-        allowed = (0, 1) if MAY_SAY_NO & set(words) else (0,)
+        result = run_command(command, tmp_path, environment)
+        allowed = (0, SAYS_NO) if action in ("eval", "demo") else (0,)
         assert result.returncode in allowed, f"{command}\n{result.stderr}"
-        if ">" in shlex.split(command):
-            (tmp_path / shlex.split(command)[target + 1]).write_text(result.stdout, encoding="utf-8")
+
+
+def test_python_examples_run(environment: dict[str, str], tmp_path: Path) -> None:
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert code
+    run_command("python -m luthier.data.examples.orders > orders.jsonl", tmp_path, environment)
+    result = subprocess.run(
+        [sys.executable, "-c", "\n".join(code)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr

@@ -102,13 +102,13 @@ def test_a_seeded_answer_does_not_depend_on_its_neighbours(engine: TorchEngine, 
 
 
 def test_answers_stop_where_the_context_ends(engine: TorchEngine, tiny_base: Base) -> None:
-    response = engine.generate([ask(str(tiny_base.folder), "x" * 450, Sampling(max_tokens=500))])[0]
-    assert response.prompt_tokens + response.completion_tokens <= 512
+    response = engine.generate([ask(str(tiny_base.folder), "x" * 950, Sampling(max_tokens=500))])[0]
+    assert response.prompt_tokens + response.completion_tokens <= 1024
 
 
 def test_a_prompt_that_fills_the_context_is_refused(engine: TorchEngine, tiny_base: Base) -> None:
-    with pytest.raises(ExampleTooLong, match=r"request 2: the prompt has \d+ tokens, the context of .* 512"):
-        engine.generate([ask(str(tiny_base.folder), "hi"), ask(str(tiny_base.folder), "x" * 600)])
+    with pytest.raises(ExampleTooLong, match=r"request 2: the prompt has \d+ tokens, the context of .* 1024"):
+        engine.generate([ask(str(tiny_base.folder), "hi"), ask(str(tiny_base.folder), "x" * 1100)])
 
 
 def test_an_unknown_model_is_refused(engine: TorchEngine) -> None:

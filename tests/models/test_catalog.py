@@ -78,7 +78,7 @@ def test_a_damaged_weights_file_is_named(tmp_path: Path, tiny_base: Base) -> Non
 
 def test_the_architecture_is_read_without_weights(tiny_base: Base) -> None:
     found = read_architecture(tiny_base.folder)
-    assert (found.context_length, found.layers, found.hidden_size) == (512, 2, 32)
+    assert (found.context_length, found.layers, found.hidden_size) == (1024, 2, 32)
     assert found.weight_bytes == (tiny_base.folder / "model.safetensors").stat().st_size
 
 

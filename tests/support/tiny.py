@@ -26,7 +26,7 @@ CHATML = (
     "{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-CONTEXT_LENGTH = 512
+CONTEXT_LENGTH = 1024
 
 
 def build_tokenizer(chat_template: str = CHATML) -> PreTrainedTokenizerFast:

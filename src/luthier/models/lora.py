@@ -47,12 +47,14 @@ def save_adapter(model: PeftModel, folder: Path, *, base: str) -> None:
     """Writes adapter_config.json and adapter_model.safetensors; the base goes by name, never by a path."""
     for config in model.peft_config.values():
         config.base_model_name_or_path = base
-    model.save_pretrained(str(folder), safe_serialization=True)
+    # Embeddings are never part of the adapter; left to itself, PEFT would ask the hub whether they are.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
 
 
 def get_adapter_state(model: PeftModel) -> dict[str, torch.Tensor]:
     """Copies of the adapter's tensors on the CPU, by PEFT's names."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in get_peft_model_state_dict(model).items()}
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
 
 
 def set_adapter_state(model: PeftModel, state: dict[str, torch.Tensor]) -> None:

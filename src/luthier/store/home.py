@@ -47,10 +47,15 @@ class Home:
 
     # The imports below wait for their first use, so that a command without a database starts quickly.
 
+    def lock_of(self, run_id: str) -> Path:
+        """Held by the process that trains this run, for as long as it lives."""
+        return self.runs / run_id / "lock"
+
     @cached_property
     def database(self) -> Database:
         from luthier.store.database import open_database, utc_now
 
+        _ready(self.settings.home_path)
         return open_database(self.settings, clock=self._clock or utc_now)
 
     @cached_property

@@ -22,23 +22,26 @@ def locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def hold_lock(path: Path) -> int:
-    """As `locked`, until the file descriptor that is returned is closed or the process ends."""
-    handle = _open(path)
-    fcntl.flock(handle, fcntl.LOCK_EX)
+def hold_lock(path: Path, *, waits: bool = True) -> int:
+    """As `locked`, until the file descriptor that is returned is closed or the process ends.
+
+    Raises BlockingIOError when somebody else holds the lock and it must not wait.
+    """
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
     return handle
 
 
 def is_locked(path: Path) -> bool:
-    handle = _open(path)
+    """What does not exist is not locked, and is not made by asking."""
+    if not path.exists():
+        return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(hold_lock(path, waits=False))
     except BlockingIOError:
         return True
-    finally:
-        os.close(handle)
     return False
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)

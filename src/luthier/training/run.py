@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from luthier.models.loading import load_base, load_template, translate_memory_er
 from luthier.models.lora import attach_adapter, get_adapter_state, save_adapter
 from luthier.models.registry import find_model, keep_model
 from luthier.store import catalog as kept
+from luthier.store.locks import hold_lock
 from luthier.training.attention import choose_attention
 from luthier.training.checkpoint import Checkpoints
 from luthier.training.events import EventLog, RunStarted
@@ -33,7 +34,6 @@ from luthier.training.plan import plan_run, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from peft import PeftModel
 
@@ -86,7 +86,7 @@ def execute_run(home: Home, order: RunOrder, *, observe: Observer) -> TunedModel
     splits, config = order.splits, order.config
     plan = plan_run(template, splits.train, splits.validation, config, context_length=architecture.context_length)
     require_memory(plan, architecture, config, available_bytes=_find_free_memory())
-    with _lock(folder), _record(home, order) as run_fingerprint:
+    with _lock(home, order), _record(home, order) as run_fingerprint:
         log = EventLog(folder / "metrics.jsonl")
         base = load_base(order.base, precision=config.precision)
         base.model.set_attn_implementation(choose_attention(base.model.config))
@@ -170,18 +170,19 @@ def _log_and_show(log: EventLog, observe: Observer) -> Observer:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Raises RunNotResumable when another process is at this run; the lock dies with its holder, even by kill -9."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunNotResumable(
-                f"{folder.name} is being trained by another process",
-                hint="wait for it, or stop it with Ctrl-C",
-            ) from error
+def _lock(home: Home, order: RunOrder) -> Iterator[None]:
+    """Raises RunNotResumable when another process is at this run. Even kill -9 frees the lock."""
+    path = home.lock_of(order.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = hold_lock(path, waits=False)
+    except BlockingIOError as error:
+        hint = "wait for it, or stop it with Ctrl-C"
+        raise RunNotResumable(f"{order.id} is being trained by another process", hint=hint) from error
+    try:
         yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -5,8 +5,8 @@
 writes the file beside this module again, byte for byte. The task is small enough for a tiny model on a CPU,
 and hard enough that the untuned model fails: a third of the orders come in one plain sentence, the others in
 fourteen phrasings with number words, irregular plurals, three currencies and four ways to write a date. Some
-name no total, some no date; the JSON then says null. Orders carry no year, so a date is month and day. The
-instruction is short because the time to train on a CPU goes with the number of tokens.
+name no total; the JSON then says null. Orders carry no year, so a date is month and day. The instruction is
+short because the time to train on a CPU goes with the number of tokens.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ class Item(NamedTuple):
 
 
 class Order(NamedTuple):
-    """`cents` and `day` are None when the order does not say."""
+    """`cents` is None when the order does not say."""
 
     customer: str
     items: tuple[Item, ...]
     cents: int | None
     currency: str
     month: int
-    day: int | None
+    day: int
 
 
 def generate_rows(count: int = ROW_COUNT, seed: int = SEED) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def _draw_order(dice: Dice) -> Order:
         cents=None if dice.happens(0.08) else dice.number(6, 400) * 50 + dice.pick((0, 0, 25, 49, 90)),
         currency=dice.pick(("USD", "USD", "USD", "EUR", "GBP")),
         month=month,
-        day=None if dice.happens(0.05) else dice.number(1, MONTHS[month - 1][1]),
+        day=dice.number(1, MONTHS[month - 1][1]),
     )
 
 
@@ -154,8 +154,6 @@ def _phrase_price(dice: Dice, order: Order, is_plain: bool) -> str:
 
 
 def _phrase_date(dice: Dice, order: Order, is_plain: bool) -> str:
-    if order.day is None:
-        return ""
     month, day = MONTHS[order.month - 1][0], order.day
     plain = f"{month} {day}"
     others = (plain, f"{day} {month}", f"{month} {_ordinal(day)}", f"the {_ordinal(day)} of {month}")
@@ -167,9 +165,8 @@ def _answer(order: Order) -> str:
     items = ",".join(f'{{"name":"{item.name}","quantity":{item.quantity}}}' for item in order.items)
     total = "null" if order.cents is None else f"{order.cents / 100:.2f}"
     currency = "null" if order.cents is None else f'"{order.currency}"'
-    date = "null" if order.day is None else f'"{order.month:02}-{order.day:02}"'
     head = f'{{"customer":"{order.customer}","items":[{items}]'
-    return f'{head},"total":{total},"currency":{currency},"date":{date}}}'
+    return f'{head},"total":{total},"currency":{currency},"date":"{order.month:02}-{order.day:02}"}}'
 
 
 def _to_row(prompt: str, answer: str) -> dict[str, Any]:

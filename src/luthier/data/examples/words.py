@@ -48,22 +48,22 @@ MONTHS = (
 )
 """Each with its number of days in a common year."""
 
-PLAIN_SENTENCE = "Extract: {name} ordered {items}[ for {price}][ on {date}]."
+PLAIN_SENTENCE = "Extract: {name} ordered {items}[ for {price}] on {date}."
 
 SENTENCES = (
-    "[On {date} ]{name} bought {items}[ for {price}].",
-    "Please send {items} to {name}[, total {price}][, {date}].",
-    "{name} would like {items}[ for {price}][, to be delivered on {date}].",
-    "New order from {name}: {items}[, {price}][, {date}].",
-    "[{date}: ]{items} for {name}[, {price} in total].",
-    "{name} paid[ {price}] for {items}[ on {date}].",
-    "Order for {name}[ on {date}]: {items}[. Total: {price}].",
-    "Could you ship {items} to {name}[ by {date}]?[ The total is {price}.]",
-    "Hi, this is {name}. I want {items}[ for {price}][, on {date} please].",
-    "{items} went to {name}[ on {date}][ for {price}].",
-    "Customer {name}[, {date}]: {items}[, sum {price}].",
-    "We sold {items} to {name}[ for {price}][ on {date}].",
-    "{name}, {items}[, {price}][, {date}].",
-    "Deliver {items}[ on {date}] to {name}[, who owes {price}].",
+    "On {date} {name} bought {items}[ for {price}].",
+    "Please send {items} to {name}[, total {price}], {date}.",
+    "{name} would like {items}[ for {price}], to be delivered on {date}.",
+    "New order from {name}: {items}[, {price}], {date}.",
+    "{date}: {items} for {name}[, {price} in total].",
+    "{name} paid[ {price}] for {items} on {date}.",
+    "Order for {name} on {date}: {items}[. Total: {price}].",
+    "Could you ship {items} to {name} by {date}?[ The total is {price}.]",
+    "Hi, this is {name}. I want {items}[ for {price}], on {date} please.",
+    "{items} went to {name} on {date}[ for {price}].",
+    "Customer {name}, {date}: {items}[, sum {price}].",
+    "We sold {items} to {name}[ for {price}] on {date}.",
+    "{name}, {items}[, {price}], {date}.",
+    "Deliver {items} on {date} to {name}[, who owes {price}].",
 )
 """What stands in brackets is left out when its gap has nothing to fill it."""
