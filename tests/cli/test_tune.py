@@ -36,7 +36,7 @@ def uninterrupted_hash(command: list[str], tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize(
     ("stop", "exit_code", "status"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 130, "interrupted"), (signal.SIGKILL, -9, "running")],
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 130, "interrupted"), (signal.SIGKILL, -9, "interrupted")],
 )
 def test_a_stopped_run_goes_on_to_the_same_weights(
     command: list[str], uninterrupted_hash: str, tmp_path: Path, stop: signal.Signals, exit_code: int, status: str

@@ -22,9 +22,13 @@ def test_a_signal_becomes_a_wish_to_stop(number: signal.Signals) -> None:
 
 
 def test_a_second_ctrl_c_ends_at_once() -> None:
-    with pytest.raises(KeyboardInterrupt), catch_interrupts():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+    def press_twice() -> None:
+        with catch_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        press_twice()
 
 
 def test_another_thread_is_left_in_peace() -> None:

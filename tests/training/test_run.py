@@ -72,7 +72,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(home: Home, tiny_base: Base
         for row in splits.validation.examples
     )
     splits = replace(splits, validation=replace(splits.validation, examples=contrary))
-    order = RunOrder("colours", tiny_base, splits, CONFIG.model_copy(update={"learning_rate": 0.1}))
+    order = RunOrder("colours", tiny_base, splits, CONFIG.model_copy(update={"learning_rate": 0.05, "epochs": 12}))
     model = execute_run(home, order, observe=ignore)
     rows = EventLog(home.runs / order.id / "metrics.jsonl").read()
     losses = {row["step"]: row["loss"] for row in rows if row["event"] == "validation"}
