@@ -46,7 +46,7 @@ def compute_reference(model: PeftModel, examples: list[EncodedExample]) -> tuple
         total = total + cross_entropy(logits, labels, ignore_index=-100, reduction="sum")
     loss = total / sum(example.target_count for example in examples)
     loss.backward()
-    return float(loss), collect_gradients(model)
+    return float(loss.detach()), collect_gradients(model)
 
 
 def collect_gradients(model: PeftModel) -> torch.Tensor:

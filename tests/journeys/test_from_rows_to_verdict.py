@@ -77,7 +77,7 @@ def test_the_whole_way(desk: Desk) -> None:
 
     page = (desk.folder / "report.html").read_text(encoding="utf-8")
     assert "orders-v1" in page
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
 
     answer = desk.ask("chat", "orders-v1", "--message", "Extract: Zoe ordered 2 lamps for $31.00 on May 4.")
     assert answer["finish_reason"] == "stop"
