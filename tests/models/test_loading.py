@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def test_an_allocation_that_fails_is_out_of_memory() -> None:
     """torch itself refuses: no machine has an exbibyte."""
-    with pytest.raises(OutOfMemory, match="out of memory while training") as caught, translate_memory_errors("training"):
+    with (
+        pytest.raises(OutOfMemory, match="out of memory while training") as caught,
+        translate_memory_errors("training"),
+    ):
         torch.empty(2**60, dtype=torch.uint8)
     assert "micro_batch_tokens" in caught.value.hint
 

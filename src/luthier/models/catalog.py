@@ -67,7 +67,7 @@ def locate_base(home: Home, name: str, *, announce: Announce = silent) -> Base:
     if name.startswith((".", "/", "~")):
         raise UnknownBase(f"there is no folder {name}", hint="name a folder with config.json and model.safetensors")
     if HUB_NAME.fullmatch(name):
-        return Base(name, _fetch_from_hub(home, name, announce=announce))
+        return Base(name, _fetch_from_hub(name, announce=announce))
     raise UnknownBase(
         f"no base model is called {name!r}",
         hint=did_you_mean(name, EMBEDDED_BASES) + "; a folder or a hub name such as org/name works too",
@@ -90,7 +90,7 @@ def _check_folder(folder: Path) -> Path:
     return folder.absolute()
 
 
-def _fetch_from_hub(home: Home, name: str, *, announce: Announce) -> Path:
+def _fetch_from_hub(name: str, *, announce: Announce) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
