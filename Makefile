@@ -37,9 +37,9 @@ clean:
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed"; \
 		echo "hint: install it, then run: make demo PYTHON=/path/to/python3"; exit 3; }
-	@echo "installing Luthier into $(VENV) with $(PYTHON); this downloads about 300 MB the first time"
+	@echo "installing Luthier into $(VENV) with $(PYTHON); the first time, this downloads PyTorch and takes some minutes"
 	@"$(PYTHON)" -m venv $(VENV) || { echo "hint: on Debian and Ubuntu, apt install python3-venv"; exit 3; }
-	@# PyTorch goes first and exactly pinned: a looser request may bring gigabytes of CUDA libraries.
+	@# PyTorch goes first and exactly pinned, so that where pip has been given a CPU build, it takes that one.
 	$(PIP) torch==2.13.0
 	$(PIP) --editable .
 	@touch $@

@@ -284,7 +284,12 @@ def _phrase_command(report: EvalReport, data: Path | str) -> str:
     """What a reader types to measure the same again."""
     conditions = report.candidate.manifest
     models = [word for result in report.results for word in ("--model", result.model)]
-    options = ["--data", str(data), "--grader", conditions.grader, "--max-tokens", str(conditions.sampling.max_tokens)]
+    sampling = conditions.sampling
+    options = ["--data", str(data), "--grader", conditions.grader, "--max-tokens", str(sampling.max_tokens)]
+    if sampling.temperature > 0:
+        options += ["--temperature", str(sampling.temperature)]
+    if sampling.seed is not None:
+        options += ["--seed", str(sampling.seed)]
     return shlex.join(["luthier", "eval", *models, *options])
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from luthier.models.catalog import Base
     from tests.cli.conftest import Call
 
-EPOCHS = 40
-STEPS = 3 * EPOCHS  # 24 training rows in batches of 8
+EPOCHS = 20
+STEPS = 6 * EPOCHS  # 24 training rows in batches of 4
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,9 @@ def test_a_name_that_is_taken_is_refused(call_tuned: Call, orders: Path, tiny_ba
 
 def test_progress_is_told_on_stderr_and_the_result_on_stdout(call: Call, orders: Path, tiny_base: Base) -> None:
     outcome = call("tune", orders, "--base", tiny_base.name, *QUICK)
-    assert "training in 3 steps" in outcome.err
-    assert "step 3 of 3: loss " in outcome.err
-    assert "step 3: validation loss " in outcome.err
+    assert "training in 6 steps" in outcome.err
+    assert "step 6 of 6: loss " in outcome.err
+    assert "step 6: validation loss " in outcome.err
     assert outcome.out.startswith("model orders-tiny, an adapter of ")
     assert "validation loss" in outcome.out
 

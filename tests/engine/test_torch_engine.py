@@ -106,6 +106,13 @@ def test_answers_stop_where_the_context_ends(engine: TorchEngine, tiny_base: Bas
     assert response.prompt_tokens + response.completion_tokens <= 1024
 
 
+def test_a_long_prompt_does_not_cut_its_neighbours(engine: TorchEngine, tiny_base: Base) -> None:
+    model, sampling = str(tiny_base.folder), Sampling(max_tokens=60)
+    alone = engine.generate([ask(model, "hi", sampling)])[0]
+    beside = engine.generate([ask(model, "x" * 960, sampling), ask(model, "hi", sampling)])[1]
+    assert beside == alone
+
+
 def test_a_prompt_that_fills_the_context_is_refused(engine: TorchEngine, tiny_base: Base) -> None:
     with pytest.raises(ExampleTooLong, match=r"request 2: the prompt has \d+ tokens, the context of .* 1024"):
         engine.generate([ask(str(tiny_base.folder), "hi"), ask(str(tiny_base.folder), "x" * 1100)])

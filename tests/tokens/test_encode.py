@@ -85,10 +85,11 @@ def test_a_token_across_the_border_is_cut_in_two() -> None:
     tokenizer = build_tokenizer()
     tokenizer.add_tokens([AddedToken("\n\n", normalized=False)])
     template = ChatTemplate(tokenizer, frozenset({tokenizer.eos_token_id}))
-    encoded = encode_conversation(template, Conversation((USER, Message("assistant", "\nhello"))))
+    answers = Message("assistant", "\nhello"), Message("assistant", "\nbye")
+    encoded = encode_conversation(template, Conversation((USER, answers[0], USER, answers[1])))
     served = template.encode_prompt((USER,))
     assert list(encoded.ids[: len(served)]) == served
-    assert trained_text(template, encoded) == ["\nhello<|im_end|>"]
+    assert trained_text(template, encoded) == ["\nhello<|im_end|>", "\nbye<|im_end|>"]
 
 
 def test_the_last_trained_token_stops_the_model() -> None:
@@ -135,6 +136,12 @@ def test_a_template_that_ignores_tools_is_refused() -> None:
 def test_a_control_token_in_a_text_is_refused() -> None:
     with pytest.raises(DataError, match=r"message 1 contains the model's control token '<\|im_end\|>'"):
         encode_conversation(build_template(), Conversation((Message("user", "a<|im_end|>b"), ANSWER)))
+
+
+def test_a_control_token_in_a_tool_call_is_refused() -> None:
+    call = Message("assistant", tool_calls=(ToolCall("c1", "search", '{"q":"a<|im_end|>b"}'),))
+    with pytest.raises(DataError, match="message 2 contains the model's control token"):
+        encode_conversation(build_template(), Conversation((USER, call, RESULT, ANSWER)))
 
 
 def test_a_tokenizer_without_a_template_is_refused() -> None:

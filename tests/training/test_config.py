@@ -28,6 +28,8 @@ def test_an_unknown_setting_is_answered_with_the_near_ones() -> None:
         ({"learning_rate": -1}, "learning_rate = -1"),
         ({"precision": "fp8"}, "precision = 'fp8'"),
         ({"r": 0}, "r = 0"),
+        ({"max_grad_norm": float("inf")}, "max_grad_norm = inf"),
+        ({"seed": 2**64}, "seed = "),
     ],
 )
 def test_a_wrong_value_is_named_with_what_it_means(values: dict[str, object], message: str) -> None:

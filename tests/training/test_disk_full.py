@@ -34,7 +34,7 @@ def test_a_run_on_a_full_disk_can_be_taken_up_when_there_is_room(tiny_base: Base
 
     full = subprocess.run(command, preexec_fn=limit_files, **options)
     assert full.returncode == 3, full.stderr
-    assert "checkpoints/step-00000002: no room" in full.stderr
+    assert "checkpoints/step-00000004: no room" in full.stderr
     assert "hint: free some space" in full.stderr
     assert "Traceback" not in full.stderr
     run = next((tmp_path / "home" / "runs").iterdir())

@@ -59,3 +59,16 @@ def test_a_name_that_could_be_a_path_or_break_one_is_refused(home: Home, order: 
 def test_the_name_of_a_base_is_refused(home: Home, order: RunOrder) -> None:
     with pytest.raises(NameTaken, match="smollm2-135m is the name of a base model"):
         name_order(home, replace(order, name="smollm2-135m"))
+
+
+def test_a_made_name_that_another_model_takes_does_not_orphan_an_unfinished_run(home: Home, order: RunOrder) -> None:
+    started = name_order(home, order)
+    take(home, name_order(home, replace(order, config=TrainingConfig(seed=1))))
+    again = name_order(home, order)
+    assert again.name != started.name
+    assert again.id == started.id
+
+
+def test_a_file_name_without_plain_letters_still_makes_a_name(home: Home, order: RunOrder) -> None:
+    splits = replace(order.splits, train=replace(order.splits.train, name="订单-train"))
+    assert name_order(home, replace(order, splits=splits)).name == "model-tiny"

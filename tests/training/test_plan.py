@@ -46,10 +46,10 @@ def test_a_template_that_cannot_be_masked_names_the_row() -> None:
         plan_run(broken, make_dataset(), make_dataset(), TrainingConfig(), context_length=512)
 
 
-def test_the_plan_counts_steps_and_tokens() -> None:
+def test_the_plan_counts_steps_and_trains_part_of_each_row() -> None:
     plan = plan_run(build_template(), make_dataset(), make_dataset(), TrainingConfig(), context_length=512)
-    assert (plan.steps_per_epoch, plan.total_steps) == (3, 9)
-    assert 0 < plan.targets_per_epoch < plan.tokens_per_epoch == sum(len(row.ids) for row in plan.train)
+    assert (plan.steps_per_epoch, plan.total_steps) == (5, 15)
+    assert all(0 < row.target_count < len(row.ids) for row in plan.train)
 
 
 def test_what_cannot_fit_into_memory_is_refused_with_a_remedy() -> None:

@@ -136,7 +136,7 @@ def test_two_processes_cannot_train_one_run(home: Home, order: RunOrder) -> None
 def test_a_loss_that_is_no_number_ends_the_run_with_its_cause(home: Home, tiny_base: Base) -> None:
     config = CONFIG.model_copy(update={"learning_rate": 1.0, "max_grad_norm": 1e30, "lora_alpha": 10**9})
     order = RunOrder("colours", tiny_base, make_splits(), config)
-    with pytest.raises(TrainingDiverged, match="is not a number") as caught:
+    with pytest.raises(TrainingDiverged, match="is not a finite number") as caught:
         execute_run(home, order, observe=ignore)
     assert "--set learning_rate=0.2" in caught.value.hint
     assert get_run(home.database, order.id).status == "failed"

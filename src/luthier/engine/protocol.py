@@ -73,7 +73,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Engine, version and precision, for example `torch-2.13.0/bfloat16`."""
+        """Engine, version, device and precision, for example `torch-2.13.0/cpu/bfloat16`."""
         ...
 
     def identify(self, model: str) -> ModelIdentity:

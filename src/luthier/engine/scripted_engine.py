@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from luthier.conversation import Message, fingerprint_json
 from luthier.engine.protocol import ModelIdentity, Response
+from luthier.engine.stopping import cut_at_stop
 from luthier.errors import UnknownModel, did_you_mean
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class ScriptedEngine:
 
     def answer(self, request: Request) -> Response:
         self.identify(request.model)
-        text = cut_at_stop(self.answers[request.model](request.messages), request.sampling.stop)
+        whole = self.answers[request.model](request.messages)
+        cut = cut_at_stop(whole, request.sampling.stop)
+        text = whole if cut is None else cut
         words = WORD.findall(text)
         finish_reason: FinishReason = "stop"
         if len(words) > request.sampling.max_tokens:
@@ -57,9 +60,3 @@ class ScriptedEngine:
             completion_tokens=len(words),
             prompt_hash=fingerprint_json([message.to_openai() for message in request.messages]),
         )
-
-
-def cut_at_stop(text: str, stop: tuple[str, ...]) -> str:
-    """What comes before the earliest of the stop texts."""
-    places = [place for ending in stop if (place := text.find(ending)) >= 0]
-    return text[: min(places)] if places else text

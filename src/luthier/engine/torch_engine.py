@@ -53,8 +53,9 @@ class TorchEngine:
 
     @property
     def name(self) -> str:
-        dtype = choose_dtype(self._precision, choose_device())
-        return f"torch-{torch.__version__}/{str(dtype).removeprefix('torch.')}"
+        device = choose_device()
+        dtype = choose_dtype(self._precision, device)
+        return f"torch-{torch.__version__}/{device.type}/{str(dtype).removeprefix('torch.')}"
 
     def identify(self, model: str) -> ModelIdentity:
         base, tuned = self._load(model)
@@ -82,18 +83,24 @@ class TorchEngine:
             groups[request.model, request.sampling].append(_Prompt(place, ids))
         responses: dict[int, Response] = {}
         for (model, sampling), prompts in groups.items():
-            for batch in self._split(prompts, sampling):
+            for batch in self._split(prompts, sampling, context_length=self._load(model)[0].context_length):
                 responses.update(self._answer(model, sampling, batch))
                 if on_progress is not None:
                     on_progress(len(batch))
         return [responses[place] for place in range(len(requests))]
 
-    def _split(self, prompts: list[_Prompt], sampling: Sampling) -> Iterator[list[_Prompt]]:
-        """Prompts of like length share a batch, which keeps padding small."""
+    def _split(self, prompts: list[_Prompt], sampling: Sampling, *, context_length: int) -> Iterator[list[_Prompt]]:
+        """Prompts of like length share a batch, which keeps padding small.
+
+        One whose answer may meet the end of the context stands alone: in a batch it would end its neighbours' too.
+        """
         size = 1 if sampling.temperature > 0 and sampling.seed is not None else self._batch_size
         ordered = sorted(prompts, key=lambda prompt: len(prompt.ids))
-        for start in range(0, len(ordered), size):
-            yield ordered[start : start + size]
+        roomy = [prompt for prompt in ordered if len(prompt.ids) + sampling.max_tokens <= context_length]
+        for start in range(0, len(roomy), size):
+            yield roomy[start : start + size]
+        for prompt in ordered[len(roomy) :]:
+            yield [prompt]
 
     def _answer(self, model: str, sampling: Sampling, batch: list[_Prompt]) -> dict[int, Response]:
         base, tuned = self._load(model)

@@ -63,7 +63,7 @@ def locate_base(home: Home, name: str, *, announce: Announce = silent) -> Base:
         return Base(name, fetch_embedded_base(home, EMBEDDED_BASES[name], announce=announce))
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return Base(name, _check_folder(folder))
+        return Base(str(folder.absolute()), _check_folder(folder))
     if name.startswith((".", "/", "~")):
         raise UnknownBase(f"there is no folder {name}", hint="name a folder with config.json and model.safetensors")
     if HUB_NAME.fullmatch(name):

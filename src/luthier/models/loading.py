@@ -39,7 +39,7 @@ class LoadedBase:
     @property
     def context_length(self) -> int:
         """Longest sequence in tokens that the model was made for."""
-        return int(self.model.config.max_position_embeddings)
+        return int(self.model.config.get_text_config().max_position_embeddings)
 
 
 def load_base(base: Base, *, precision: Precision = "auto", attention: str = "sdpa") -> LoadedBase:

@@ -44,7 +44,7 @@ def attach_adapter(model: PreTrainedModel, settings: LoraSettings, *, seed: int)
 
 
 def save_adapter(model: PeftModel, folder: Path, *, base: str) -> None:
-    """Writes adapter_config.json and adapter_model.safetensors; the base goes by name, never by a path."""
+    """Writes adapter_config.json and adapter_model.safetensors; the base goes by the name it was asked for."""
     for config in model.peft_config.values():
         config.base_model_name_or_path = base
     # Embeddings are never part of the adapter; left to itself, PEFT would ask the hub whether they are.

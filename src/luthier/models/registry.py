@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luthier.errors import UnknownBase, UnknownModel, did_you_mean
+from luthier.errors import NameTaken, UnknownBase, UnknownModel, did_you_mean
 from luthier.models.card import ModelCard, read_card, write_card
 from luthier.models.catalog import EMBEDDED_BASES, Base, locate_base
 from luthier.store import catalog as kept
@@ -32,6 +32,10 @@ def keep_model(home: Home, card: ModelCard, write_adapter: Callable[[Path], None
 
     A kill in between leaves a folder that no name points to, which the same run replaces when it is taken up again.
     """
+    owners = {record.name: record.run_id for record in kept.list_models(home.database)}
+    if owners.get(card.name, card.run) != card.run:
+        hint = "run the command again with another --name; its checkpoints under the old name stay"
+        raise NameTaken(f"another run has taken the name {card.name} in the meantime", hint=hint)
     folder = home.models / card.name
     manifest = card.model_dump(mode="json")
     with replace_folder(folder) as fresh:

@@ -10,7 +10,7 @@ Precision = Literal["auto", "bfloat16", "float32"]
 
 
 class LoraSettings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     r: int = Field(default=16, ge=1, le=512)
     """Rank of the adapter: how much it can learn, and how large it is."""

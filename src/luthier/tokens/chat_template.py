@@ -54,7 +54,7 @@ class ChatTemplate:
         Raises DataError when a text holds a control token, which would end the turn from within, and
         TemplateNotMaskable when the template leaves out or rejects a message.
         """
-        self._refuse_control_tokens(messages)
+        self._refuse_control_tokens(messages, tools)
         try:
             text = self.tokenizer.apply_chat_template(
                 [_to_template(message) for message in messages],
@@ -84,14 +84,19 @@ class ChatTemplate:
         """Text without control tokens, and with every space as the model wrote it."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    def _refuse_control_tokens(self, messages: Sequence[Message]) -> None:
-        for number, message in enumerate(messages, start=1):
+    def _refuse_control_tokens(self, messages: Sequence[Message], tools: str) -> None:
+        texts = [(f"message {number}", text) for number, row in enumerate(messages, start=1) for text in _texts_of(row)]
+        for place, text in [*texts, ("the list of tools", tools)]:
             for token in self.tokenizer.all_special_tokens:
-                if token in message.content:
+                if token in text:
                     raise DataError(
-                        f"message {number} contains the model's control token {token!r}",
+                        f"{place} contains the model's control token {token!r}",
                         hint="remove it from the text: the template writes control tokens by itself",
                     )
+
+
+def _texts_of(message: Message) -> list[str]:
+    return [message.content, *(text for call in message.tool_calls for text in (call.name, call.arguments))]
 
 
 def _to_template(message: Message) -> dict[str, Any]:

@@ -7,6 +7,7 @@ user's text, an offset cannot lie. https://github.com/huggingface/trl/issues/327
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.errors import TemplateNotMaskable
@@ -43,18 +44,21 @@ def encode_conversation(template: ChatTemplate, conversation: Conversation) -> E
     text = template.render(conversation.messages, tools=conversation.tools)
     spans = _find_answers(template, conversation, text)
     ids, offsets = _tokenize(template, text, 0)
-    for span in spans:
-        prompt_ids = template.encode_text(text[: span.start])
-        if ids[: len(prompt_ids)] != prompt_ids:
-            # A token that reaches across the border would never be seen in serving, where the prompt stands alone.
-            rest_ids, rest_offsets = _tokenize(template, text[span.start :], span.start)
-            prompt_ids, prompt_offsets = _tokenize(template, text[: span.start], 0)
-            ids, offsets = prompt_ids + rest_ids, prompt_offsets + rest_offsets
+    # A token that reaches across the border would never be seen in serving, where the prompt stands alone.
+    cuts = [span.start for span in spans if not _is_prefix(template.encode_text(text[: span.start]), ids)]
+    if cuts:
+        pieces = [_tokenize(template, text[a:b], a) for a, b in pairwise([0, *cuts, len(text)])]
+        ids = [token for piece_ids, _ in pieces for token in piece_ids]
+        offsets = [offset for _, piece_offsets in pieces for offset in piece_offsets]
     is_target = [False] * len(ids)
     for span in spans:
         for position in _find_targets(template, ids, offsets, span):
             is_target[position] = True
     return EncodedExample(tuple(ids), tuple(is_target))
+
+
+def _is_prefix(beginning: list[int], whole: list[int]) -> bool:
+    return whole[: len(beginning)] == beginning
 
 
 def _find_answers(template: ChatTemplate, conversation: Conversation, text: str) -> list[_Span]:

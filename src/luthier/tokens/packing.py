@@ -21,10 +21,6 @@ class Batch(NamedTuple):
     target_positions: torch.Tensor  # (N,)
     labels: torch.Tensor  # (N,)
 
-    @property
-    def token_count(self) -> int:
-        return self.input_ids.shape[1]
-
     def to(self, device: torch.device) -> Batch:
         return self._replace(
             input_ids=self.input_ids.to(device),

@@ -13,9 +13,10 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedModel
 
 PER_DOCUMENT = "luthier_per_document"
+PACKABLE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
 _UNCOMMON_ATTENTION = ("attn_logit_softcapping", "sliding_window", "attention_chunk_size")
 
 
@@ -24,11 +25,24 @@ def choose_attention(config: PretrainedConfig) -> str:
 
     A model whose layers cap logits or look back through a window keeps the library's implementation, which knows them.
     """
+    config = config.get_text_config()
     if any(getattr(config, name, None) for name in _UNCOMMON_ATTENTION):
         return "sdpa"
     AttentionInterface.register(PER_DOCUMENT, attend_per_document)
     AttentionMaskInterface.register(PER_DOCUMENT, _need_no_mask)
     return PER_DOCUMENT
+
+
+def can_pack(model: PreTrainedModel) -> bool:
+    """Whether documents in one row stay apart: every layer attends, and in a way that knows where documents end.
+
+    Convolutions and recurrent layers carry state from one document into the next, and so would models that ignore
+    the attention they were given.
+    """
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ())
+    is_attention_ours = config._attn_implementation in (PER_DOCUMENT, "sdpa")
+    return is_attention_ours and kinds <= PACKABLE_LAYERS
 
 
 def attend_per_document(

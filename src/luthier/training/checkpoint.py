@@ -47,7 +47,7 @@ class Checkpoints:
                 shutil.rmtree(path)
 
     def restore(self, model: PeftModel, optimizer: torch.optim.Optimizer) -> Progress:
-        """Brings model, optimizer and random generator to the latest checkpoint; a fresh Progress without one."""
+        """Brings model, optimizer and the CPU's random generator to the latest checkpoint; else a new Progress."""
         folders = sorted(self._folder.glob("step-*"))
         if not folders:
             return Progress()

@@ -19,11 +19,11 @@ class TrainingConfig(LoraSettings):
     epochs: int = Field(default=3, ge=1, le=1000)
     """How often each training example is seen."""
 
-    batch_size: int = Field(default=8, ge=1)
-    """Examples per optimizer step."""
+    batch_size: int = Field(default=4, ge=1)
+    """Examples per optimizer step; a small number takes many steps from few examples."""
 
-    learning_rate: float = Field(default=5e-4, gt=0, le=1)
-    """Peak of the schedule."""
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    """Peak of the schedule. The default is tried on a base of 135 million weights; large bases usually want less."""
 
     warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
     """Share of the steps in which the learning rate rises to its peak; afterwards it falls as a cosine to zero."""
@@ -38,7 +38,7 @@ class TrainingConfig(LoraSettings):
     """Longest example in tokens; a longer one is refused, never cut. Unset: the base model's context."""
 
     micro_batch_tokens: int = Field(default=4096, ge=1)
-    """Tokens computed at once; a lower number needs less memory and changes no result."""
+    """Tokens computed at once; a lower number needs less memory and, without dropout, changes no result."""
 
     precision: Precision = "auto"
     """Arithmetic of the frozen base; auto is bfloat16 where the hardware has it. The adapter is always float32."""
@@ -46,7 +46,7 @@ class TrainingConfig(LoraSettings):
     checkpoint_steps: int = Field(default=50, ge=1)
     """Steps between two checkpoints; one is also kept after each epoch and when the run is stopped."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Decides the adapter's start and the order of the examples."""
 
 

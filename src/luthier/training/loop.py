@@ -57,11 +57,6 @@ def train_adapter(
             progress.step, plan.total_steps, config.warmup_fraction
         )
         result = take_step(model, optimizer, examples, config, learning_rate=learning_rate)
-        if not math.isfinite(result.loss):
-            raise TrainingDiverged(
-                f"the loss of step {progress.step + 1} is not a number",
-                hint=f"use a lower learning rate, such as --set learning_rate={config.learning_rate / 5:.1g}",
-            )
         tokens, seconds = sum(len(example.ids) for example in examples), perf_counter() - started
         progress = replace(
             progress,
@@ -109,11 +104,15 @@ def take_step(
     *,
     learning_rate: float,
 ) -> StepResult:
-    """One optimizer step over all the examples, however many batches they need: the mean is over the step's targets."""
+    """One optimizer step over all the examples, however many batches they need: the mean is over the step's targets.
+
+    Raises TrainingDiverged before a loss or gradient that is not finite can reach the weights.
+    """
     model.train()
     loss = accumulate_gradients(model, examples, token_budget=config.micro_batch_tokens)
     trainable = optimizer.param_groups[0]["params"]
     grad_norm = torch.nn.utils.clip_grad_norm_(trainable, config.max_grad_norm)
+    _require_finite(loss + float(grad_norm), "loss or gradient of a step", config)
     optimizer.param_groups[0]["lr"] = learning_rate
     optimizer.step()
     optimizer.zero_grad()
@@ -145,6 +144,13 @@ def validate(
     model: PeftModel, plan: Plan, config: TrainingConfig, *, progress: Progress, observe: Observer
 ) -> Progress:
     loss = compute_mean_loss(model, plan.validation, token_budget=config.micro_batch_tokens)
+    _require_finite(loss, "validation loss", config)
     is_best = loss < progress.best_loss
     observe(Validated(progress.step, loss, is_best))
     return replace(progress, best_step=progress.step, best_loss=loss) if is_best else progress
+
+
+def _require_finite(value: float, what: str, config: TrainingConfig) -> None:
+    if not math.isfinite(value):
+        hint = f"use a lower learning rate, such as --set learning_rate={config.learning_rate / 5:.1g}"
+        raise TrainingDiverged(f"the {what} is not a finite number", hint=hint)

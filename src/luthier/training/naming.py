@@ -23,7 +23,7 @@ def name_order(home: Home, order: RunOrder) -> RunOrder:
     """The order with its name settled, before any work. Raises InvalidConfig or NameTaken for one that was given."""
     owners = {record.name: record.run_id for record in list_models(home.database)}
     if not order.name:
-        order = replace(order, name=_make_name(order))
+        order = replace(order, name=_make_name(order), is_name_made=True)
         if owners.get(order.name, order.id) != order.id:
             order = replace(order, name=f"{order.name}-{order.identity[:6]}")
     if not MODEL_NAME.fullmatch(order.name):
@@ -40,6 +40,6 @@ def name_order(home: Home, order: RunOrder) -> RunOrder:
 
 
 def _make_name(order: RunOrder) -> str:
-    data, base = order.splits.train.name.removesuffix("-train"), Path(order.base.name).name
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{data}-{base}").strip("-._")
-    return name[:LONGEST_MADE_NAME]
+    parts = (order.splits.train.name.removesuffix("-train"), Path(order.base.name).name)
+    data, base = (re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-._") or "model" for part in parts)
+    return f"{data}-{base}"[:LONGEST_MADE_NAME]

@@ -21,20 +21,12 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Plan:
-    """`tokens_per_epoch` counts every token that is computed, `targets_per_epoch` those that carry loss."""
+    """What a run will do: its encoded rows and its number of optimizer steps."""
 
     train: tuple[EncodedExample, ...]
     validation: tuple[EncodedExample, ...]
     steps_per_epoch: int
     total_steps: int
-
-    @property
-    def tokens_per_epoch(self) -> int:
-        return sum(len(example.ids) for example in self.train)
-
-    @property
-    def targets_per_epoch(self) -> int:
-        return sum(example.target_count for example in self.train)
 
 
 def plan_run(

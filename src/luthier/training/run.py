@@ -25,7 +25,7 @@ from luthier.models.lora import attach_adapter, get_adapter_state, save_adapter
 from luthier.models.registry import find_model, keep_model
 from luthier.store import catalog as kept
 from luthier.store.locks import hold_lock
-from luthier.training.attention import choose_attention
+from luthier.training.attention import can_pack, choose_attention
 from luthier.training.checkpoint import Checkpoints
 from luthier.training.events import EventLog, RunStarted
 from luthier.training.interrupt import catch_interrupts
@@ -57,11 +57,15 @@ class RunOrder:
     base: Base
     splits: Splits
     config: TrainingConfig
+    is_name_made: bool = False
 
     @property
     def id(self) -> str:
-        """Equal orders have equal ids, so the same command finds its own unfinished run again."""
-        return "run-" + fingerprint_json([self.name, self.identity])[:12]
+        """Equal orders have equal ids, so the same command finds its own unfinished run again.
+
+        A name that nobody asked for does not count: it may change when another model takes it.
+        """
+        return "run-" + fingerprint_json(["" if self.is_name_made else self.name, self.identity])[:12]
 
     @cached_property
     def identity(self) -> str:
@@ -72,6 +76,7 @@ class RunOrder:
         return {
             "base": self.base.name,
             "base_weights": digest_weights(self.base.folder),
+            "chat_template": load_template(self.base).hash,
             "train": self.splits.train.fingerprint,
             "validation": self.splits.validation.fingerprint,
             "config": self.config.model_dump(mode="json"),
@@ -90,6 +95,8 @@ def execute_run(home: Home, order: RunOrder, *, observe: Observer) -> TunedModel
         log = EventLog(folder / "metrics.jsonl")
         base = load_base(order.base, precision=config.precision)
         base.model.set_attn_implementation(choose_attention(base.model.config))
+        if not can_pack(base.model):
+            config = config.model_copy(update={"micro_batch_tokens": 1})  # one example at a time
         model = attach_adapter(base.model, config, seed=config.seed)
         with translate_memory_errors("training"), catch_interrupts() as is_stop_wanted:
             progress = train_adapter(
