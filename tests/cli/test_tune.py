@@ -86,7 +86,7 @@ def stop_after_two_epochs(home: Path, command: list[str], stop: signal.Signals) 
     assert process.stderr is not None
     for line in process.stderr:
         told.append(line)
-        if line.startswith("step 6: validation loss"):
+        if line.startswith("step 12: validation loss"):
             process.send_signal(stop)
     return process.wait(timeout=60), "".join(told)
 
