@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from luthier.data.check import check_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from luthier.data.dataset import Example
     from luthier.data.finding import Finding
 
 
@@ -32,6 +35,13 @@ def write(path: Path, *lines: str | bytes) -> Path:
     encoded = [line.encode() if isinstance(line, str) else line for line in lines]
     path.write_bytes(b"".join(line + b"\n" for line in encoded))
     return path
+
+
+def sound_examples(path: Path) -> list[Example]:
+    """What is left of a file when its rows with errors are gone."""
+    examples: list[Example] = []
+    check_file(path, on_example=examples.append)
+    return examples
 
 
 def codes(findings: tuple[Finding, ...]) -> set[str]:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from luthier.data.check import check_file
+from luthier.data.dataset import Dataset
+from luthier.data.reading import load_dataset
 from luthier.data.split import load_splits, split_dataset, write_splits
 from luthier.errors import FileMissing
-from tests.data.rows import ask, codes, many, message, row, write
+from tests.data.rows import ask, codes, many, message, row, sound_examples, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,18 +70,17 @@ def test_report_becomes_json(tmp_path: Path) -> None:
         (row(message("User")), "message 1 has the unknown role 'User'", "did you mean user?"),
         (row(message("asistant")), "message 1 has the unknown role 'asistant'", "did you mean assistant?"),
         (row(message("human")), "message 1 has the unknown role 'human'", "did you mean user?"),
-        (row(message("user"), message=1), "the row has the unknown key 'message'", "did you mean messages?"),
+        (
+            row(message("user"), message("assistant"), message=1),
+            "the row has the unknown key 'message'",
+            "did you mean messages?",
+        ),
         (row(message("user"), weight=1), "the row has the unknown key 'weight'", "on an assistant message"),
         (row(message("user", contents="")), "has the unknown key 'contents'", "did you mean content?"),
         (
             row(message("function", name="f")),
             "message 1 has the deprecated role function",
             "convert to tools",
-        ),
-        (
-            '{"preferred_output": []}',
-            "the row has no messages",
-            "this looks like the format preferences (DPO)",
         ),
         (row(message("user", 7)), "the content of message 1 is 7, not text", "write the content as text"),
         (row(message("user", [{"type": "image_url"}])), "part 1 of message 1 is 'image_url'", "only text"),
@@ -101,11 +102,11 @@ def test_pairs_of_lines_are_named(tmp_path: Path) -> None:
 def test_parts_of_text_are_joined(tmp_path: Path) -> None:
     parts = [{"type": "text", "text": "2 + "}, {"type": "text", "text": "2?"}]
     lines = [row(message("user", parts), message("assistant", "4"))]
-    (example,) = check_file(write(tmp_path / "a.jsonl", *lines)).dataset.examples
+    (example,) = sound_examples(write(tmp_path / "a.jsonl", *lines))
     assert example.conversation.prompt[0].content == "2 + 2?"
 
 
-def test_weight_and_tools_survive_reading(tmp_path: Path) -> None:
+def test_every_key_of_a_sound_row_survives_reading(tmp_path: Path) -> None:
     tool = {"type": "function", "function": {"name": "now"}}
     call = {"id": "c1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
     messages = [
@@ -116,19 +117,20 @@ def test_weight_and_tools_survive_reading(tmp_path: Path) -> None:
         message("tool", "12:00", tool_call_id="c1"),
         message("assistant", "noon", weight=1),
     ]
-    report = check_file(write(tmp_path / "a.jsonl", row(*messages, tools=[tool])), minimum=1)
-    assert codes(report.findings) == {"LD802"}
-    written = report.dataset.examples[0].conversation.to_openai()
+    file = write(tmp_path / "a.jsonl", row(*messages, tools=[tool], parallel_tool_calls=False))
+    assert codes(check_file(file, minimum=1).findings) == {"LD802"}
+    written = sound_examples(file)[0].to_row()
     messages[3]["content"] = ""
     del messages[5]["weight"]
-    assert written == {"messages": messages, "tools": [tool]}
+    assert written == {"messages": messages, "tools": [tool], "parallel_tool_calls": False}
 
 
 def test_windows_line_ends_and_a_missing_last_one_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes("\r\n".join(many(60)).encode())
     report = check_file(tmp_path / "a.jsonl")
     assert report.findings == ()
-    assert report.dataset.fingerprint == check_file(write(tmp_path / "b.jsonl", *many(60))).dataset.fingerprint
+    unix = load_dataset(write(tmp_path / "b.jsonl", *many(60)))
+    assert load_dataset(tmp_path / "a.jsonl").fingerprint == unix.fingerprint
 
 
 def test_a_file_that_is_not_text_is_one_finding_not_thousands(tmp_path: Path) -> None:
@@ -197,9 +199,10 @@ def test_strange_values_anywhere_in_a_row_become_findings_or_rows_that_can_be_ke
     }
     dice = random.Random(2)
     lines = [json.dumps(damage(template, dice)) for _ in range(4000)]
-    report = check_file(write(tmp_path / "a.jsonl", *lines))
-    assert 50 < len(report.dataset.examples) < 3900
-    splits = split_dataset(report.dataset)
+    file = write(tmp_path / "a.jsonl", *lines)
+    examples = sound_examples(file)
+    assert 50 < len(examples) < 3900
+    splits = split_dataset(Dataset("a", file, tuple(examples)))
     write_splits(splits, tmp_path / "split")
     assert load_splits(tmp_path / "split").manifest() == splits.manifest()
 
@@ -232,7 +235,8 @@ def test_deep_and_huge_rows_become_findings_or_rows(tmp_path: Path) -> None:
     wide = row(message("user"), message("assistant"), tools=[{"type": "function"}] * 50_000)
     bomb = '{"messages":' * 100_000
     many_keys = "{" + ",".join(f'"{n % 40_000}":1' for n in range(80_000)) + "}"
-    report = check_file(write(tmp_path / "a.jsonl", huge, deep_answer, wide, bomb, many_keys))
-    assert [example.line for example in report.dataset.examples] == [1, 2]
+    file = write(tmp_path / "a.jsonl", huge, deep_answer, wide, bomb, many_keys)
+    report = check_file(file)
+    assert [example.line for example in sound_examples(file)] == [1, 2]
     assert {"LD109", "LD256", "LD105"} <= codes(report.findings)
     assert all(len(finding.message) < 200 for finding in report.findings)

@@ -34,7 +34,7 @@ def render_check(report: CheckReport) -> str:
     lines: list[str] = []
     seen: Counter[str] = Counter()
     hinted: set[tuple[str, str]] = set()
-    path = report.dataset.path
+    path = report.path
     for finding in report.findings:
         seen[finding.code] += 1
         if seen[finding.code] > FINDINGS_SHOWN:

@@ -1,34 +1,64 @@
-"""A file goes through every rule in one pass; out come all its findings and the rows that are sound."""
+"""A file goes through every rule in one pass; out come its findings, and each sound row to whoever wants it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from luthier.data import profile
-from luthier.data.dataset import Dataset, Example
-from luthier.data.jsonl import Line, read_lines
-from luthier.data.lint.registry import LINE_RULES, ROW_RULES, TABLE_RULES
-from luthier.data.lint.rule import Table
-from luthier.data.openai_chat import build_conversation, view_row
+from luthier.data.dataset import Example
+from luthier.data.formats.format import UnreadableRow
+from luthier.data.formats.openai_chat import build_conversation, view_row, write_extras
+from luthier.data.formats.openai_preference import build_pair, view_pair
+from luthier.data.formats.registry import detect_format
+from luthier.data.jsonl import read_lines
+from luthier.data.lint.file import Refusal
+from luthier.data.lint.registry import (
+    LINE_RULES,
+    PAIR_RULES,
+    REFUSAL_RULES,
+    REINFORCEMENT_RULES,
+    ROW_RULES,
+    TABLE_RULES,
+)
+from luthier.data.lint.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from luthier.data.finding import Finding
+    from luthier.data.formats.openai_chat import Row
+    from luthier.data.jsonl import Line
+    from luthier.data.lint.rule import Rule
 
 MINIMUM_EXAMPLES = 10
 """Rows that a training file needs, as in the OpenAI API."""
 
+ANSWERLESS_ROW_RULES = tuple(rule for rule in ROW_RULES if not rule.needs_answer)
+
+
+class CheckedLine(NamedTuple):
+    """`format` is the name of the format that the row is in, None for what is no row of a known one.
+
+    `row` is the row in OpenAI's form, None where it cannot be had. `example` is None where a finding is an error,
+    and for reinforcement rows, which have no answer to learn.
+    """
+
+    findings: list[Finding]
+    format: str | None = None
+    row: dict[str, Any] | None = None
+    example: Example | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """`dataset` holds the rows without errors; findings stand in line order, those on the file last."""
+    """Findings stand in line order, those on the file last. `format` is that of most rows."""
 
+    path: Path
+    format: str
     findings: tuple[Finding, ...]
     summary: dict[str, int | str]
-    dataset: Dataset
 
     @property
     def has_errors(self) -> bool:
@@ -36,55 +66,98 @@ class CheckReport:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "file": str(self.dataset.path),
+            "file": str(self.path),
+            "format": self.format,
             "summary": self.summary,
             "findings": [finding.to_json() for finding in self.findings],
         }
 
 
-def check_file(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> CheckReport:
-    """Raises FileMissing when nothing can be read; what a file holds becomes findings, whatever it is."""
+def check_file(
+    path: Path,
+    *,
+    minimum: int = MINIMUM_EXAMPLES,
+    on_example: Callable[[Example], None] = lambda example: None,
+    on_progress: Callable[[int], None] = lambda rows: None,
+) -> CheckReport:
+    """Raises FileMissing when nothing can be read; what a file holds becomes findings, whatever it is.
+
+    `on_example` gets each row without errors as it is read. `on_progress` is told how many rows are done.
+    """
     findings: list[Finding] = []
-    examples: list[Example] = []
-    row_count = 0
+    table = Table(minimum=minimum)
     for line in read_lines(path):
-        row_count += not line.is_blank
-        line_findings, example = _check_line(line)
-        findings += line_findings
-        examples += [example] if example else []
-    table = Table(tuple(examples), row_count, minimum)
-    findings += [finding for rule in TABLE_RULES for finding in rule.check(table)]
+        checked = check_line(line)
+        table.row_count += not line.is_blank
+        findings += checked.findings
+        if checked.format is not None:
+            table.count_format(checked.format, line.number)
+        if checked.example is not None:
+            table.add(checked.example)
+            on_example(checked.example)
+        on_progress(table.row_count)
+    findings += (finding for rule in TABLE_RULES for finding in rule.check(table))
     findings.sort(key=lambda finding: (finding.line is None, finding.line or 0, finding.code))
-    return CheckReport(
-        findings=tuple(findings),
-        summary=_summarise(table, findings),
-        dataset=Dataset(path.stem, path, table.examples),
+    return CheckReport(path, table.main_format, tuple(findings), _summarise(table, findings))
+
+
+def check_line(line: Line) -> CheckedLine:
+    """All that can be said about a line without the others."""
+    findings = [finding for rule in LINE_RULES for finding in rule.check(line)]
+    if not line.is_parsed or not isinstance(line.value, dict):
+        return CheckedLine(findings)
+    format_ = detect_format(line.value)
+    try:
+        row = format_.to_openai(line.value) if format_ else line.value
+    except UnreadableRow as flaw:
+        refusal = Refusal(line.number, flaw)
+        findings += (finding for rule in REFUSAL_RULES for finding in rule.check(refusal))
+        return CheckedLine(findings, format_.name if format_ else None)
+    form = detect_format(row) if format_ else None
+    findings += _check_row(line.number, row, form.name if form else "chat")
+    is_sound = not any(finding.severity == "error" for finding in findings)
+    example = build_example(line.number, row) if is_sound else None
+    return CheckedLine(findings, format_.name if format_ else None, row, example)
+
+
+def build_example(line: int, row: dict[str, Any]) -> Example | None:
+    """From a row in OpenAI's form in which no rule found an error; None when it has no answer."""
+    form = detect_format(row)
+    if form is None or form.name == "reinforcement":
+        return None
+    if form.name == "preference":
+        return build_pair(line, row)
+    return Example(
+        build_conversation(view_row(line, row)), line, extras=write_extras(row, read=frozenset({"messages", "tools"}))
     )
 
 
-def _check_line(line: Line) -> tuple[list[Finding], Example | None]:
-    """An example only if no rule calls the line an error."""
-    findings = [finding for rule in LINE_RULES for finding in rule.check(line)]
-    if not line.is_parsed or not isinstance(line.value, dict):
-        return findings, None
-    row = view_row(line.number, line.value)
-    findings += [finding for rule in ROW_RULES for finding in rule.check(row)]
-    if any(finding.severity == "error" for finding in findings):
-        return findings, None
-    return findings, Example(build_conversation(row), line.number)
+def _check_row(line: int, row: dict[str, Any], form: str) -> Iterable[Finding]:
+    """Each finding once: what is wrong in the prompt of a pair shows in both its conversations."""
+    if form == "preference":
+        findings = _apply(PAIR_RULES, view_row(line, row))
+        conversations = (finding for view in view_pair(line, row) for finding in _apply(ROW_RULES, view))
+        return dict.fromkeys((*findings, *conversations))
+    view = view_row(line, row)
+    if form == "reinforcement":
+        return _apply((*ANSWERLESS_ROW_RULES, *REINFORCEMENT_RULES), view)
+    return _apply(ROW_RULES, view)
+
+
+def _apply(rules: Iterable[Rule[Row]], row: Row) -> Iterator[Finding]:
+    return (finding for rule in rules for finding in rule.check(row))
 
 
 def _summarise(table: Table, findings: list[Finding]) -> dict[str, int | str]:
-    messages = [message for example in table.examples for message in example.conversation.messages]
     severities = Counter(finding.severity for finding in findings)
     return {
         "rows": table.row_count,
-        "examples": len(table.examples),
-        "messages": len(messages),
+        "examples": len(table.lines),
+        "messages": table.message_count,
         "errors": severities["error"],
         "warnings": severities["warning"],
         "infos": severities["info"],
-        "characters": sum(len(message.content) for message in messages),
-        "answer_kind": profile.answer_kind(table.examples),
-        "system_prompts": len({profile.system_prompt(example) for example in table.examples} - {""}),
+        "characters": table.character_count,
+        "answer_kind": table.answer_kind,
+        "system_prompts": sum(value != "" for value in table.systems.values),
     }

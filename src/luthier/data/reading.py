@@ -5,23 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luthier.data.check import MINIMUM_EXAMPLES, check_file
+from luthier.data.dataset import Dataset
 from luthier.errors import InvalidDataset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from luthier.data.dataset import Dataset
+    from luthier.data.dataset import Example
 
 
 def load_dataset(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> Dataset:
     """Raises InvalidDataset with a sentence per error of `check_file`, or FileMissing; warnings pass."""
-    report = check_file(path, minimum=minimum)
+    examples: list[Example] = []
+    report = check_file(path, minimum=minimum, on_example=examples.append)
     errors = [finding for finding in report.findings if finding.severity == "error"]
-    if not errors:
-        return report.dataset
-    hints = {finding.hint for finding in errors}
-    raise InvalidDataset(
-        f"{path.name} has {len(errors)} error{'s' if len(errors) > 1 else ''}",
-        rows=[finding.sentence(path.name) for finding in errors],
-        hint=hints.pop() if len(hints) == 1 else f"`luthier check {path}` gives a hint for each",
-    )
+    if errors:
+        hints = {finding.hint for finding in errors}
+        raise InvalidDataset(
+            f"{path.name} has {len(errors)} error{'s' if len(errors) > 1 else ''}",
+            rows=[finding.sentence(path.name) for finding in errors],
+            hint=hints.pop() if len(hints) == 1 else f"`luthier check {path}` gives a hint for each",
+        )
+    if report.format == "reinforcement":
+        raise InvalidDataset(
+            f"{path.name} holds prompts without answers, in OpenAI's reinforcement format",
+            hint=f"`luthier convert {path} --to chat --map assistant=KEY` takes the answers from one of its keys",
+        )
+    return Dataset(path.stem, path, tuple(examples))

@@ -94,7 +94,7 @@ def load_splits(path: Path, *, seed: int = 0) -> Splits:
 
 
 def to_jsonl(dataset: Dataset) -> str:
-    rows = (json.dumps(example.conversation.to_openai(), ensure_ascii=False) for example in dataset.examples)
+    rows = (json.dumps(example.to_row(), ensure_ascii=False) for example in dataset.examples)
     return "".join(f"{row}\n" for row in rows)
 
 

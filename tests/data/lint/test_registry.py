@@ -10,7 +10,7 @@ import pytest
 
 from luthier.data.check import check_file
 from luthier.data.lint.registry import ALL_RULES, LINE_RULES, ROW_RULES
-from tests.data.rows import ask, codes, many, message, row, write
+from tests.data.rows import ask, codes, many, message, row, sound_examples, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,7 @@ CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
 RESULT = message("tool", "12:00", tool_call_id="c1")
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 SOUND = row(USER, ANSWER)
+PAIR = json.dumps({"input": {"messages": [USER]}, "preferred_output": [ANSWER], "non_preferred_output": [ANSWER]})
 
 
 class Case(NamedTuple):
@@ -50,7 +51,8 @@ CASES = {
     "LD108": Case([], [SOUND]),
     "LD109": Case([nested(210)], [nested(190)]),
     "LD110": Case([row(message("user", "\ud83d"), ANSWER)], [row(message("user", "\ud83d\ude42"), ANSWER)]),
-    "LD201": Case(['{"prompt": "a", "completion": "b"}'], [SOUND]),
+    "LD112": Case([*many(9), PAIR], many(10)),
+    "LD201": Case(['{"text": "a"}'], [SOUND]),
     "LD202": Case([row("hello", ANSWER)], [SOUND]),
     "LD203": Case([row({"content": "hello"}, ANSWER)], [SOUND]),
     "LD204": Case([row(message("USER"), ANSWER)], [row(message("developer"), USER, ANSWER)]),
@@ -106,13 +108,14 @@ def test_rule_finds_the_bad_file(code: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", CASES)
 def test_rule_lets_the_good_file_pass(code: str, tmp_path: Path) -> None:
-    report = check_file(write(tmp_path / "good.jsonl", *CASES[code].good))
+    file = write(tmp_path / "good.jsonl", *CASES[code].good)
+    report = check_file(file)
     assert code not in codes(report.findings)
-    assert len(report.dataset.examples) == len(CASES[code].good), report.findings
+    assert len(sound_examples(file)) == len(CASES[code].good), report.findings
 
 
 def test_every_registered_rule_has_a_case_and_a_name_of_its_own() -> None:
-    assert sorted(CASES) == sorted(rule.code for rule in ALL_RULES)
+    assert sorted(CASES) == sorted(rule.code for rule in ALL_RULES if rule.code != "LD113")
     assert len({rule.name for rule in ALL_RULES}) == len(ALL_RULES)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luthier.data.lint.rule import Rule, Table
+from luthier.data.lint.rule import Rule
+from luthier.data.lint.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

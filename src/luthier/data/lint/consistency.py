@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luthier.data import profile
-from luthier.data.lint.rule import Rule, Table
+from luthier.data.lint.rule import Rule
+from luthier.data.lint.table import TEXT, Table, find_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from luthier.data.dataset import Example
     from luthier.data.finding import Finding
 
 
@@ -25,12 +25,12 @@ class ConflictingAnswers(Rule[Table]):
     hint = "decide which answer is right and delete the other row"
 
     def check(self, subject: Table) -> Iterator[Finding]:
-        first_of: dict[str, Example] = {}
-        for example in subject.examples:
-            first = first_of.setdefault(example.prompt_fingerprint, example)
-            if first.fingerprint != example.fingerprint:
-                text = f"the row asks the same as line {first.line} and answers differently"
-                yield self.finding(example.line, text)
+        if subject.has_pairs:
+            return
+        for index, first in enumerate(find_first(subject.prompts)):
+            if subject.contents[index] != subject.contents[first]:
+                text = f"the row asks the same as line {subject.line(first)} and answers differently"
+                yield self.finding(subject.line(index), text, related=subject.line(first))
 
 
 class OddSystemPrompt(Rule[Table]):
@@ -44,12 +44,17 @@ class OddSystemPrompt(Rule[Table]):
     hint = "use one system prompt throughout, unless the difference is meant"
 
     def check(self, subject: Table) -> Iterator[Finding]:
-        common = profile.common_system_prompt(subject.examples)
-        if common is None:
+        systems = subject.systems
+        if not systems.is_open or not systems.codes:
             return
-        for example in subject.examples:
-            if profile.system_prompt(example) != common:
-                yield self.finding(example.line, "the system prompt is not the one that nearly all rows use")
+        counts = systems.counts()
+        common = int(counts.argmax())
+        if counts[common] < profile.COMMON_FRACTION * len(systems.codes):
+            return
+        for index, code in enumerate(systems.codes):
+            if code != common:
+                text = "the system prompt is not the one that nearly all rows use"
+                yield self.finding(subject.line(index), text, text=systems.values[code])
 
 
 class OddAnswerKind(Rule[Table]):
@@ -63,8 +68,8 @@ class OddAnswerKind(Rule[Table]):
     hint = "write the answer as JSON like the others, or delete the row"
 
     def check(self, subject: Table) -> Iterator[Finding]:
-        if profile.answer_kind(subject.examples) != "json":
+        if subject.answer_kind != "json":
             return
-        for example in profile.answers_in_words(subject.examples):
-            if not profile.holds_json(example.conversation.answer.content):
-                yield self.finding(example.line, "the answer is not JSON, as nearly all others are")
+        for index, kind in enumerate(subject.answer_kinds):
+            if kind == TEXT:
+                yield self.finding(subject.line(index), "the answer is not JSON, as nearly all others are")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luthier.data.formats.openai_chat import RawMessage, Row, is_text_part
 from luthier.data.lint.rule import Rule, quote
-from luthier.data.openai_chat import RawMessage, Row, is_text_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

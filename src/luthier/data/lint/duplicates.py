@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luthier.data.lint.rule import Rule, Table
+from luthier.data.lint.rule import Rule
+from luthier.data.lint.table import Table, find_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,7 @@ class ExactDuplicate(Rule[Table]):
     hint = "delete the row, unless the repetition is meant"
 
     def check(self, subject: Table) -> Iterator[Finding]:
-        first_lines: dict[str, int] = {}
-        for example in subject.examples:
-            first = first_lines.setdefault(example.fingerprint, example.line)
-            if first != example.line:
-                yield self.finding(example.line, f"the row is the same as line {first}")
+        for index, first in enumerate(find_first(subject.contents)):
+            if first != index:
+                text = f"the row is the same as line {subject.line(first)}"
+                yield self.finding(subject.line(index), text, related=subject.line(first))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from luthier.data.formats.registry import FORMATS
 from luthier.data.jsonl import MAX_DEPTH, Line
-from luthier.data.lint.rule import Rule, Table, quote
+from luthier.data.lint.rule import Rule, quote
+from luthier.data.lint.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from luthier.data.finding import Finding
+    from luthier.data.formats.format import UnreadableRow
+
+
+class Refusal(NamedTuple):
+    """A line that is of a format, and why it cannot be converted."""
+
+    line: int
+    flaw: UnreadableRow
 
 
 class NotUtf8(Rule[Line]):
@@ -146,6 +156,38 @@ class LoneSurrogate(Rule[Line]):
     def check(self, subject: Line) -> Iterator[Finding]:
         if subject.has_lone_surrogate:
             yield self.finding(subject.number, "the row holds half of a surrogate pair")
+
+
+class MixedFormats(Rule[Table]):
+    """A row in another format than most rows of the file."""
+
+    code = "LD112"
+    name = "mixed-formats"
+    why = "a file in two formats was probably joined by mistake, and one of the two would be misread"
+    example = "ten rows with messages, and one with prompt and completion"
+    hint = "keep one format in a file; `luthier convert` turns each into OpenAI's"
+
+    def check(self, subject: Table) -> Iterator[Finding]:
+        main = subject.main_format
+        titles = {format_.name: format_.title for format_ in FORMATS}
+        for name, lines in subject.format_lines.items():
+            if name != main:
+                text = f"the row is in the format {titles[name]}, and most rows are {titles[main]}"
+                for line in lines:
+                    yield self.finding(line, text)
+
+
+class Unreadable(Rule[Refusal]):
+    """A row of a known format that says too little to be converted."""
+
+    code = "LD113"
+    name = "unreadable-row"
+    why = "a row that cannot be turned into messages cannot be trained on"
+    example = '{"prompt": "What is 2 + 2?", "completion": null}'
+    hint = "complete the row, or delete it"
+
+    def check(self, subject: Refusal) -> Iterator[Finding]:
+        yield self.finding(subject.line, subject.flaw.message, hint=subject.flaw.hint)
 
 
 class EmptyFile(Rule[Table]):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from luthier.data.lint import balance, consistency, content, duplicates, file, roles, tools
 
 if TYPE_CHECKING:
+    from luthier.data.formats.openai_chat import Row
     from luthier.data.jsonl import Line
-    from luthier.data.lint.rule import Rule, Table
-    from luthier.data.openai_chat import Row
+    from luthier.data.lint.rule import Rule
+    from luthier.data.lint.table import Table
 
 LINE_RULES: tuple[Rule[Line], ...] = (
     file.NotUtf8(),
@@ -51,8 +52,18 @@ ROW_RULES: tuple[Rule[Row], ...] = (
     content.EmptyPrompt(),
 )
 
+REFUSAL_RULES: tuple[Rule[file.Refusal], ...] = (file.Unreadable(),)
+"""About a row that is of a format and cannot be converted."""
+
+PAIR_RULES: tuple[Rule[Row], ...] = ()
+"""About a row of OpenAI's preference format as it stands; ROW_RULES see its two conversations."""
+
+REINFORCEMENT_RULES: tuple[Rule[Row], ...] = ()
+"""About a row of OpenAI's reinforcement format, beside those of ROW_RULES that need no answer."""
+
 TABLE_RULES: tuple[Rule[Table], ...] = (
     file.EmptyFile(),
+    file.MixedFormats(),
     consistency.ConflictingAnswers(),
     consistency.OddSystemPrompt(),
     consistency.OddAnswerKind(),
@@ -61,4 +72,9 @@ TABLE_RULES: tuple[Rule[Table], ...] = (
     duplicates.ExactDuplicate(),
 )
 
-ALL_RULES: tuple[Rule[Any], ...] = (*LINE_RULES, *ROW_RULES, *TABLE_RULES)
+ALL_RULES: tuple[Rule[Any], ...] = tuple(
+    sorted(
+        (*LINE_RULES, *REFUSAL_RULES, *ROW_RULES, *PAIR_RULES, *REINFORCEMENT_RULES, *TABLE_RULES),
+        key=lambda rule: rule.code,
+    )
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from luthier.data.formats.openai_chat import EMPTY_MESSAGE_KEYS, MESSAGE_KEYS, ROLES, ROW_KEYS, Row
 from luthier.data.lint.rule import Rule, quote
-from luthier.data.openai_chat import EMPTY_MESSAGE_KEYS, MESSAGE_KEYS, ROLES, ROW_KEYS, Row
 from luthier.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class UnknownRowKey(Rule[Row]):
 
     code = "LD205"
     name = "unknown-row-key"
+    needs_answer = True
     why = "it would be ignored, and so would what you meant by it; OpenAI refuses the file too"
     example = '{"messages": [{"role": "user", "content": "hello"}], "weight": 1}'
     hint = f"the keys of a row are {', '.join(sorted(ROW_KEYS))}"
@@ -148,6 +149,7 @@ class LastNotAssistant(Rule[Row]):
 
     code = "LD207"
     name = "last-not-assistant"
+    needs_answer = True
     why = "the last message is the answer that the row teaches"
     example = '{"messages": [{"role": "user", "content": "hello"}]}'
     hint = "end each example with an assistant message"
@@ -213,6 +215,7 @@ class NothingTrained(Rule[Row]):
 
     code = "LD211"
     name = "nothing-trained"
+    needs_answer = True
     why = "the row would cost time in every epoch and teach nothing"
     example = '{"messages": [{"role": "assistant", "content": "hello", "weight": 0}]}'
     hint = "give one answer the weight 1, or delete the row"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from luthier.data.finding import Finding, Severity
+from luthier.data.finding import Finding, Severity, cut_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from luthier.data.dataset import Example
 
 Subject = TypeVar("Subject")
 
@@ -20,6 +17,9 @@ class Rule(ABC, Generic[Subject]):
     """A new rule is one such class in the file of its family and one line in `registry.py`.
 
     Its docstring says what it finds; `example` is input that it finds. A finding may bring a hint of its own.
+    `fix` says what `check --fix` does about it, and is "" when that is for a person to decide. A rule about rows
+    that `needs_answer` is not asked about reinforcement rows, which have none. One that `judges_answer` is not asked
+    about rejected answers, which are meant to be bad. What a rule that `is_privacy` finds is for `check --redact`.
     """
 
     code: ClassVar[str]
@@ -28,6 +28,10 @@ class Rule(ABC, Generic[Subject]):
     why: ClassVar[str]
     example: ClassVar[str]
     hint: ClassVar[str]
+    fix: ClassVar[str] = ""
+    needs_answer: ClassVar[bool] = False
+    judges_answer: ClassVar[bool] = False
+    is_privacy: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, subject: Subject) -> Iterator[Finding]: ...
@@ -36,17 +40,24 @@ class Rule(ABC, Generic[Subject]):
     def finds(self) -> str:
         return type(self).__doc__ or ""
 
-    def finding(self, line: int | None, message: str, *, hint: str = "") -> Finding:
-        return Finding(self.code, self.severity, line, message, hint or self.hint)
+    def mend(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        """A mended copy of a row in which the rule found something; None drops the row. Only rules with `fix` mend."""
+        return row
 
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A whole file: its readable examples, how many rows it has in all, and how few are too few."""
-
-    examples: tuple[Example, ...]
-    row_count: int
-    minimum: int
+    def finding(
+        self,
+        line: int | None,
+        message: str,
+        *,
+        at: int | None = None,
+        text: str = "",
+        related: int | None = None,
+        hint: str = "",
+    ) -> Finding:
+        """`at` is the message of the row, from 1; `text` what it is about; `related` the line of the other row."""
+        return Finding(
+            self.code, self.severity, line, message, hint or self.hint, at, cut_text(text), related_line=related
+        )
 
 
 def quote(value: object, *, longest: int = 40) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from luthier.data.formats.openai_chat import Row, is_tool, is_tool_call
 from luthier.data.lint.rule import Rule, quote
-from luthier.data.openai_chat import Row, is_tool, is_tool_call
 from luthier.data.profile import holds_json
 from luthier.errors import did_you_mean
 

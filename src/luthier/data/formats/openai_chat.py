@@ -1,18 +1,22 @@
-"""A row in OpenAI's chat format becomes a Conversation; only this file knows that format's names and shapes.
+"""OpenAI's chat format: views on its rows for the rules to look through, and the way from a row to a Conversation.
 
-`Row` and `RawMessage` are views on foreign JSON for the rules to look through; `build_conversation` trusts a
-row in which the rules found no error.
+`Row` and `RawMessage` stand before foreign JSON; `build_conversation` trusts a row in which the rules found no error.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from luthier.conversation import Conversation, Message, Role, ToolCall, canonical_json
+from luthier.data.formats.format import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROLES: tuple[str, ...] = get_args(Role)
-ROW_KEYS = frozenset({"messages", "tools", "parallel_tool_calls"})
+ROW_KEYS = frozenset({"messages", "tools", "parallel_tool_calls", "metadata"})
 MESSAGE_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", "weight"})
 
 EMPTY_MESSAGE_KEYS = frozenset({"refusal", "audio", "annotations", "function_call"})
@@ -45,9 +49,18 @@ class RawMessage(NamedTuple):
         return [call for call in calls if is_tool_call(call)] if isinstance(calls, list) else []
 
 
-@dataclass(frozen=True, slots=True)
+class Passage(NamedTuple):
+    """A text of a row: the content of a message, or the arguments of one of its calls, which are JSON."""
+
+    position: int
+    role: Any
+    text: str
+    is_arguments: bool = False
+
+
+@dataclass(frozen=True)
 class Row:
-    """`messages` holds those entries of `fields["messages"]` that are objects."""
+    """One conversation of a line. `messages` holds those entries of `fields["messages"]` that are objects."""
 
     line: int
     fields: dict[str, Any]
@@ -57,6 +70,28 @@ class Row:
     def has_known_roles(self) -> bool:
         """Whether rules about the order of roles can say anything sensible."""
         return len(self.messages) > 0 and all(message.role in ROLES for message in self.messages)
+
+    @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        return tuple(passage for message in self.messages for passage in _list_passages(message))
+
+    @cached_property
+    def text(self) -> str:
+        """All passages, one below the other: what a rule searches first, before it looks where something stands."""
+        return "\n".join(passage.text for passage in self.passages)
+
+
+class OpenAiChat(Format):
+    """`messages` that end with the answer to learn, `tools`, and keys beside them that training does not read."""
+
+    name = "chat"
+    title = "OpenAI chat"
+
+    def matches(self, fields: dict[str, Any]) -> bool:
+        return "messages" in fields
+
+    def to_openai(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return fields
 
 
 def view_row(line: int, fields: dict[str, Any]) -> Row:
@@ -71,11 +106,16 @@ def view_row(line: int, fields: dict[str, Any]) -> Row:
 
 
 def build_conversation(row: Row) -> Conversation:
-    """`parallel_tool_calls` is left behind: it steers a request and teaches nothing."""
     tools = row.fields.get("tools")
     return Conversation(
         tuple(_build_message(message) for message in row.messages), canonical_json(tools) if tools else ""
     )
+
+
+def write_extras(fields: dict[str, Any], *, read: frozenset[str]) -> str:
+    """The keys of a row other than those that were read, as JSON; "" when there are none."""
+    extras = {key: value for key, value in fields.items() if key not in read and value is not None}
+    return canonical_json(extras) if extras else ""
 
 
 def is_text_part(part: Any) -> bool:
@@ -97,6 +137,14 @@ def is_tool_call(call: Any) -> bool:
 def is_tool(tool: Any) -> bool:
     function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
     return isinstance(function, dict) and isinstance(function.get("name"), str)
+
+
+def _list_passages(message: RawMessage) -> Iterator[Passage]:
+    text = message.text
+    if text:
+        yield Passage(message.position, message.role, text)
+    for call in message.calls:
+        yield Passage(message.position, message.role, call["function"]["arguments"], is_arguments=True)
 
 
 def _build_message(message: RawMessage) -> Message:

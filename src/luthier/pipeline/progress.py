@@ -1,0 +1,24 @@
+"""Who is told what goes on while a function of the pipeline works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from luthier.models.fetch import silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from luthier.models.fetch import Announce
+    from luthier.training.events import Observer
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Who is told what goes on: stages, sentences, training events, and how many of how many answers are done."""
+
+    start_stage: Announce = silent
+    announce: Announce = silent
+    observe: Observer = lambda event: None
+    count_answers: Callable[[str, int, int], None] = lambda model, done, total: None
