@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from luthier.models.catalog import Base, locate_base
+from luthier.models.embedding import load_embedder
 from luthier.settings import Settings
 from luthier.store.home import Home
 from tests.support.tiny import save_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from luthier.models.embedding import Embedder
 
 KEPT_BETWEEN_RUNS = Path(__file__).parents[1] / ".luthier-test"
 
@@ -35,3 +38,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 def smollm2() -> Base:
     """The real embedded base; fetched once and kept beside the checkout, so that only the first run downloads it."""
     return locate_base(Home(Settings(home=KEPT_BETWEEN_RUNS)), "smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Embedder:
+    """The real embedder; fetched once and kept, as the base is."""
+    return load_embedder(Home(Settings(home=KEPT_BETWEEN_RUNS)))

@@ -13,6 +13,7 @@ LuthierError
 ├── DataError                the data has to change first; carries one sentence per row
 │   ├── InvalidDataset       rows that cannot be read or judged
 │   ├── ExampleTooLong       an example longer than the model's context
+│   ├── NothingTrained       examples of which no token would be learned
 │   └── TemplateNotMaskable  a chat template that hides where the answer begins or ends
 ├── MachineError             the machine lacks something
 │   ├── DiskFull             no space left, or a quota reached
@@ -84,13 +85,19 @@ class UnlikeComparison(UsageError):
 
 
 class DataError(LuthierError):
-    """`rows` are complete sentences, one for each wrong row, with its file and line."""
+    """`rows` are complete sentences, one for each wrong row, with its file and line.
+
+    `message_index` is the message that is meant in an error about one row, from 1.
+    """
 
     code = "data"
 
-    def __init__(self, message: str, *, rows: Iterable[str] = (), hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, rows: Iterable[str] = (), hint: str = "", message_index: int | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.rows = tuple(rows)
+        self.message_index = message_index
 
 
 class InvalidDataset(DataError):
@@ -99,6 +106,10 @@ class InvalidDataset(DataError):
 
 class ExampleTooLong(DataError):
     code = "example_too_long"
+
+
+class NothingTrained(DataError):
+    code = "nothing_trained"
 
 
 class TemplateNotMaskable(DataError):

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tokens": {"errors", "conversation", "data"},
     "models": {"errors", "settings", "store", "tokens"},
     "training": {"errors", "settings", "conversation", "store", "data", "tokens", "models"},
+    "curation": {"errors", "conversation", "store", "data", "tokens", "models", "training"},
     "engine": {"errors", "settings", "conversation", "tokens", "models"},
     "evaluation": {"errors", "conversation", "store", "data", "tokens", "engine", "models", "stats"},
 }
@@ -38,17 +39,22 @@ PUBLIC_NAMES = set(luthier.__all__)
 
 HEAVY = {"torch", "transformers", "peft", "gguf", "accelerate"}
 HEAVY_MODULES = {
+    "curation.losses",
     "engine.generation",
     "engine.torch_engine",
+    "models.embedding",
     "models.gguf",
     "models.loading",
     "models.lora",
     "models.precision",
     "tokens.packing",
+    "training.appraisal",
     "training.attention",
     "training.checkpoint",
     "training.loop",
+    "training.memory",
     "training.objectives",
+    "training.probe",
     "training.run",
 }
 

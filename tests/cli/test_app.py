@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from luthier import __version__
-from luthier.cli.app import build_command
+from luthier.cli.app import list_commands
 from tests.cli.conftest import QUICK, call_process, environment
 
 if TYPE_CHECKING:
     from luthier.models.catalog import Base
     from tests.cli.conftest import Call
 
-COMMANDS = sorted(build_command().commands)
+COMMANDS = sorted(list_commands())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(call: Call, command: str) -> None:
-    outcome = call(command, "--help")
+    outcome = call(*command.split(), "--help")
     assert outcome.code == 0
     assert f"Example:\n    luthier {command}" in outcome.out
     assert "--json" in outcome.out
@@ -33,7 +33,8 @@ def test_every_command_explains_itself_with_an_example(call: Call, command: str)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_summary_is_shown_whole(call: Call, command: str) -> None:
-    line = next(line for line in call("--help").out.splitlines() if line.split()[:1] == [command])
+    *group, name = command.split()
+    line = next(line for line in call(*group, "--help").out.splitlines() if line.split()[:1] == [name])
     assert line.endswith(".")
     assert not line.endswith("...")
 
@@ -75,6 +76,7 @@ def test_the_help_of_tune_lists_every_setting(call: Call) -> None:
 def test_every_command_prints_json_alone(call_tuned: Call, orders: Path, tiny_base: Base, tmp_path: Path) -> None:
     calls: dict[str, tuple[str | Path, ...]] = {
         "check": (orders,),
+        "convert": (orders, "--out", tmp_path / "chat.jsonl"),
         "split": (orders, "--out", tmp_path / "data"),
         "tune": (orders, "--base", tiny_base.name, "--name", "tiny-orders", *QUICK),
         "eval": ("--model", "tiny-orders", "--data", orders, "--grader", "json", "--max-tokens", "4"),
@@ -84,10 +86,16 @@ def test_every_command_prints_json_alone(call_tuned: Call, orders: Path, tiny_ba
         "show": ("tiny-orders",),
         "lineage": ("tiny-orders",),
         "doctor": (),
+        "data add": (orders, "--name", "some"),
+        "data list": (),
+        "data show": ("some",),
+        "data diff": ("some", orders),
+        "data log": ("some",),
+        "data write": ("some@1", tmp_path / "some.jsonl"),
     }
     assert set(calls) == set(COMMANDS) - {"demo"}, "demo takes minutes; tests/journeys runs it"
     for command, arguments in calls.items():
-        outcome = call_tuned(command, *arguments, "--json")
+        outcome = call_tuned(*command.split(), *arguments, "--json")
         assert outcome.code == 0, outcome.err
         assert isinstance(outcome.document, dict), command
 

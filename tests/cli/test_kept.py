@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.cli.conftest import QUICK
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from luthier.models.catalog import Base
     from tests.cli.conftest import Call
 
@@ -50,3 +54,17 @@ def test_a_run_and_a_fingerprint_can_be_shown_too(call_tuned: Call) -> None:
     found = call_tuned("show", run, "--json").document
     assert (found["kind"], found["run"]["status"]) == ("run", "succeeded")
     assert call_tuned("show", found["fingerprint"][:12], "--json").document == found
+
+
+def test_a_run_shows_its_rows_and_those_that_it_left_out(call: Call, orders: Path, tiny_base: Base) -> None:
+    counted = call("estimate", orders, "--base", tiny_base.name, "--no-probe", "--json").document["splits"]
+    settings = ("--set", "overlong=drop", "--set", f"max_length={counted['train']['longest'] - 1}")
+    tuned = call("tune", orders, "--base", tiny_base.name, *QUICK, *settings, "--json")
+    run = tuned.document["run"]
+    rows = call("show", run, "--json").document["rows"]
+    dropped = rows["train"]["dropped"]
+    assert f"left out {len(dropped)} of 24 train rows" in tuned.err
+    assert rows["train"]["rows"] + len(dropped) == 24
+    text = call("show", run).out
+    assert f"line {dropped[0]['line']}, {rows['limit'] + 1} tokens, 1 too many, fingerprint " in text
+    assert call("show", tuned.document["model"], "--json").document["rows"] is None

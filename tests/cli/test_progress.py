@@ -15,8 +15,11 @@ class Recorder:
     def print_line(self, text: str) -> None:
         self.lines.append(text)
 
-    def move_bar(self, name: str, done: int, total: int, detail: str) -> None:
+    def move_bar(self, name: str, done: int, total: int | None, detail: str) -> None:
         self.lines.append(f"{name} {done}/{total} {detail}".strip())
+
+    def drop_bar(self, name: str) -> None:
+        self.lines.append(f"no {name}")
 
 
 def make_step(step: int, *, seconds: float = 2.0) -> StepDone:
@@ -60,3 +63,30 @@ def test_a_log_gets_the_first_and_the_last_move_and_few_between(capsys: pytest.C
         display.move_bar("step", step, 100, "")
     shown = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
     assert shown == ["1", "11", "21", "31", "41", "51", "61", "71", "81", "91", "100"]
+
+
+def test_rows_get_a_bar_only_when_they_take_long_and_it_goes_in_the_end() -> None:
+    recorder, now = Recorder(), 0.0
+    narrator = Narrator(recorder, clock=lambda: now)
+    for seconds, done in ((0.0, 100), (0.9, 900), (1.0, 1000), (1.05, 1100), (1.5, 1500), (2.0, 2900)):
+        now = seconds
+        narrator.count_rows(done, 3000)
+    narrator.count_rows(3000, 3000)
+    assert recorder.lines == ["rows 1000/3000", "rows 1500/3000", "rows 2900/3000", "no rows"]
+
+
+def test_what_is_done_at_once_gets_no_bar() -> None:
+    recorder = Recorder()
+    narrator = Narrator(recorder, clock=lambda: 0.0)
+    for done in (100, 200, 300):
+        narrator.count_rows(done, 300)
+    assert recorder.lines == ["no rows"]
+
+
+def test_a_log_tells_how_far_it_is_where_nobody_knows_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    display = LogDisplay(clock=lambda: now)
+    for done in (100, 200, 300):
+        now += 6
+        display.move_bar("rows", done, None, "")
+    assert capsys.readouterr().err.splitlines() == ["rows 100", "rows 300"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from luthier.cli.app import build_command
+from luthier.cli.app import list_commands
 from luthier.cli.reference import render_reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
@@ -18,7 +18,7 @@ def test_the_page_is_current() -> None:
 
 def test_every_command_and_every_option_is_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for name, command in build_command().commands.items():
+    for name, command in list_commands().items():
         section = page.split(f"\n## luthier {name}\n")[1].split("\n## ")[0]
         for parameter in command.params:
             shown = [option for option in parameter.opts if option.startswith("--")] or [parameter.name.upper()]

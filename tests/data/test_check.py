@@ -12,7 +12,8 @@ import pytest
 from luthier.data.check import check_file
 from luthier.data.dataset import Dataset
 from luthier.data.reading import load_dataset
-from luthier.data.split import load_splits, split_dataset, write_splits
+from luthier.data.split import split_dataset
+from luthier.data.split_folder import load_splits, write_splits
 from luthier.errors import FileMissing
 from tests.data.rows import ask, codes, many, message, row, sound_examples, write
 
@@ -198,7 +199,7 @@ def test_strange_values_anywhere_in_a_row_become_findings_or_rows_that_can_be_ke
         "tools": [tool],
     }
     dice = random.Random(2)
-    lines = [json.dumps(damage(template, dice)) for _ in range(4000)]
+    lines = [json.dumps(damage(template, dice)).replace("time?", f"time {number}?") for number in range(4000)]
     file = write(tmp_path / "a.jsonl", *lines)
     examples = sound_examples(file)
     assert 50 < len(examples) < 3900

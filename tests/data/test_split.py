@@ -1,158 +1,234 @@
-"""Splits are written whole or not at all, read back as they were, and refused when a prompt leaks."""
+"""Whatever the rows: no unit stands on two sides, their order is nothing, and each side is what it should be."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from luthier.conversation import Message
+from luthier.data.bonds import find_bonds, join_rows
+from luthier.data.dataset import Example
+from luthier.data.examples import example_path
 from luthier.data.reading import load_dataset
-from luthier.data.split import Splits, load_splits, split_dataset, write_splits
-from luthier.errors import FileMissing, InvalidDataset, NameTaken
-from tests.data.rows import ask, many, message, row, write
+from luthier.data.split import Splits, split_dataset
+from luthier.data.split_options import DEFAULTS, SplitFractions, SplitOptions
+from luthier.errors import InvalidDataset
+from tests.support.rows_to_split import make_example, make_rows, phrase_question
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def splits(tmp_path: Path) -> Splits:
-    return split_dataset(load_dataset(write(tmp_path / "orders.jsonl", *many(40))), seed=5)
+SOURCE = Path(__file__).parents[2] / "src"
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def test_written_splits_are_read_back_as_they_were(splits: Splits, tmp_path: Path) -> None:
-    write_splits(splits, tmp_path / "new" / "split")
-    again = load_splits(tmp_path / "new" / "split")
-    assert set(contents(tmp_path / "new" / "split")) == {
-        "train.jsonl",
-        "validation.jsonl",
-        "test.jsonl",
-        "manifest.json",
-    }
-    assert again.manifest() == splits.manifest()
-    assert (again.seed, again.origin) == (5, splits.origin)
-    assert [side.name for side in again.sides.values()] == [
-        "orders-train",
-        "orders-validation",
-        "orders-test",
+@st.composite
+def lists_of_examples(draw: st.DrawFn) -> list[Example]:
+    """Among them rows that ask the same, nearly the same, as the same customer, or in the same conversation."""
+    dice = random.Random(draw(st.integers()))
+    count = draw(st.integers(30, 120))
+    examples = [
+        make_example(phrase_question(number), dice.choice(("yes", "no")), customer=str(number))
+        for number in range(count)
     ]
-    manifest = json.loads((tmp_path / "new" / "split" / "manifest.json").read_text())
-    assert manifest["source"]["name"] == "orders"
-    assert manifest["fractions"] == {"train": 0.8, "validation": 0.1, "test": 0.1}
-    assert [manifest[side]["rows"] for side in ("train", "validation", "test")] == [32, 4, 4]
+    for number in range(draw(st.integers(0, 40))):
+        question = phrase_question(dice.randrange(count))
+        examples.append(
+            dice.choice(
+                [
+                    make_example(question, f"again {number}"),
+                    make_example(f"{question} please", f"nearly {number}"),
+                    make_example(f"and {number}?", "yes", before=[(question, "so")]),
+                    make_example(f"{phrase_question(1000 + number)}", "yes", customer=str(dice.randrange(count))),
+                ]
+            )
+        )
+    return examples
 
 
-def test_one_file_is_split_on_reading(splits: Splits, tmp_path: Path) -> None:
-    assert load_splits(tmp_path / "orders.jsonl", seed=5).manifest() == splits.manifest()
-    assert load_splits(tmp_path / "orders.jsonl").test.fingerprint != splits.test.fingerprint
+def list_rows(splits: Splits) -> dict[str, Counter[str]]:
+    return {side: Counter(e.fingerprint for e in rows.examples) for side, rows in splits.sides.items()}
 
 
-def test_rewriting_the_same_split_touches_nothing(splits: Splits, tmp_path: Path) -> None:
-    folder = tmp_path / "split"
-    write_splits(splits, folder)
-    before = {file.name: file.stat().st_ino for file in folder.iterdir()}
-    write_splits(splits, folder)
-    assert {file.name: file.stat().st_ino for file in folder.iterdir()} == before
-
-
-def test_another_split_replaces_one_that_is_as_it_was_written(splits: Splits, tmp_path: Path) -> None:
-    folder = tmp_path / "split"
-    write_splits(splits, folder)
-    other = load_splits(tmp_path / "orders.jsonl", seed=6)
-    write_splits(other, folder)
-    assert load_splits(folder).manifest() == other.manifest()
-
-
-@pytest.mark.parametrize("foreign", ["notes.txt", "train.jsonl"])
-def test_foreign_files_are_never_replaced(foreign: str, splits: Splits, tmp_path: Path) -> None:
-    (tmp_path / "split").mkdir()
-    (tmp_path / "split" / foreign).write_text("mine")
-    with pytest.raises(NameTaken):
-        write_splits(splits, tmp_path / "split")
-    assert contents(tmp_path / "split") == {foreign: b"mine"}
-
-
-def test_edited_splits_and_files_are_never_replaced(splits: Splits, tmp_path: Path) -> None:
-    folder = tmp_path / "split"
-    write_splits(splits, folder)
-    with (folder / "train.jsonl").open("a") as file:
-        file.write(ask("one more") + "\n")
-    edited = contents(folder)
-    with pytest.raises(NameTaken, match="edited by hand"):
-        write_splits(splits, folder)
-    assert contents(folder) == edited
-    with pytest.raises(NameTaken, match="is a file"):
-        write_splits(splits, tmp_path / "orders.jsonl")
-
-
-def test_an_empty_folder_is_used(splits: Splits, tmp_path: Path) -> None:
-    (tmp_path / "split").mkdir()
-    write_splits(splits, tmp_path / "split")
-    assert load_splits(tmp_path / "split").origin == splits.origin
-
-
-def test_a_write_that_dies_leaves_the_old_folder(
-    splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@settings(max_examples=25, deadline=None)
+@given(examples=lists_of_examples(), dice=st.randoms(use_true_random=False), seed=st.integers(0, 9))
+def test_no_unit_is_parted_and_the_order_of_the_rows_is_nothing(
+    examples: list[Example], dice: random.Random, seed: int
 ) -> None:
-    folder = tmp_path / "split"
-    write_splits(splits, folder)
-    before = contents(folder)
-
-    def die(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    other = load_splits(tmp_path / "orders.jsonl", seed=6)
-    monkeypatch.setattr("pathlib.Path.write_text", die)
-    with pytest.raises(KeyboardInterrupt):
-        write_splits(other, folder)
-    assert contents(folder) == before
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["orders.jsonl", "split"]
+    options = SplitOptions(seed=seed, group_by="customer")
+    splits = split_dataset(make_rows(examples), options)
+    dealt = list_rows(splits)
+    assert sum(dealt.values(), Counter()) == Counter(example.fingerprint for example in examples)
+    for unit in join_rows(*find_bonds(examples, options)):
+        assert sum(any(examples[row].fingerprint in rows for row in unit) for rows in dealt.values()) == 1
+    again = split_dataset(make_rows(dice.sample(examples, len(examples))), options)
+    assert {side: rows.fingerprint for side, rows in again.sides.items()} == {
+        side: rows.fingerprint for side, rows in splits.sides.items()
+    }
 
 
-@pytest.mark.parametrize("manifest", ["", "[]", "{", '{"seed": 1}', "[" * 100_000, '{"source": 1, "fractions": {}}'])
-def test_edited_data_is_welcome_and_a_stale_manifest_does_not_count(
-    manifest: str, splits: Splits, tmp_path: Path
-) -> None:
-    folder = tmp_path / "split"
-    write_splits(splits, folder)
-    (folder / "manifest.json").write_text(manifest)
-    assert load_splits(folder, seed=9).origin is None
-    write_splits(splits, tmp_path / "other")
-    write(tmp_path / "other" / "test.jsonl", ask("edited"))
-    edited = load_splits(tmp_path / "other", seed=9)
-    assert (edited.origin, edited.seed, len(edited.test.examples)) == (None, 9, 1)
-    assert edited.test.name == "other-test"
+def test_the_demos_split_is_what_it_has_always_been() -> None:
+    """A model's identity follows from the rows it was trained on, so a split that moves trains everything anew."""
+    splits = split_dataset(load_dataset(example_path()))
+    assert [len(rows.examples) for rows in splits.sides.values()] == [240, 30, 30]
+    assert splits.test.fingerprint.startswith("d3367628d9f8")
+    assert splits.train.fingerprint.startswith("54079ad79f30")
 
 
-def test_a_prompt_on_two_sides_is_refused_with_both_places(tmp_path: Path) -> None:
-    write(tmp_path / "train.jsonl", *many(20))
-    write(tmp_path / "validation.jsonl", ask("new"))
-    write(tmp_path / "test.jsonl", ask("newer"), ask("question 4", "another answer"), ask("new"))
-    with pytest.raises(InvalidDataset, match="2 prompts on two sides") as leak:
-        load_splits(tmp_path)
-    assert leak.value.rows == (
-        "test.jsonl:2: the prompt is also in train.jsonl:5",
-        "test.jsonl:3: the prompt is also in validation.jsonl:1",
+def test_every_process_deals_alike(tmp_path: Path) -> None:
+    script = (
+        "from luthier.data.reading import load_dataset\n"
+        "from luthier.data.examples import example_path\n"
+        "from luthier.data.split import split_dataset\n"
+        "print(split_dataset(load_dataset(example_path())).fingerprint)"
+    )
+    prints = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert prints == {split_dataset(load_dataset(example_path())).fingerprint}
+
+
+def test_another_seed_deals_otherwise() -> None:
+    rows = make_rows(make_example(phrase_question(number)) for number in range(40))
+    one, other = split_dataset(rows), split_dataset(rows, SplitOptions(seed=1))
+    assert one.test.fingerprint != other.test.fingerprint
+    assert one.fingerprint != other.fingerprint
+
+
+def test_fractions_are_what_was_asked_for() -> None:
+    rows = make_rows(make_example(phrase_question(number)) for number in range(50))
+    splits = split_dataset(rows, SplitOptions(fractions=SplitFractions(0.6, 0.1, 0.3)))
+    assert [len(side.examples) for side in splits.sides.values()] == [30, 5, 15]
+
+
+def test_each_label_has_its_share_on_every_side() -> None:
+    names = ["play"] * 60 + ["stop"] * 30 + ["rate"] * 10
+    rows = make_rows(
+        make_example(phrase_question(number), json.dumps({"intent": name, "slots": {}}))
+        for number, name in enumerate(names)
+    )
+    summary = split_dataset(rows).summary
+    assert summary
+    assert summary.labels
+    assert summary.labels.title == "intent"
+    assert summary.labels.labels == ["play", "stop", "rate"]
+    assert summary.labels.counts["test"] == {"play": 6, "stop": 3, "rate": 1}
+    assert summary.labels.counts["validation"] == {"play": 6, "stop": 3, "rate": 1}
+    unlabelled = split_dataset(rows, SplitOptions(stratify="off")).summary
+    assert unlabelled
+    assert unlabelled.labels is None
+
+
+def test_preference_pairs_are_split_by_their_prompts() -> None:
+    pairs = []
+    for number in range(40):
+        chat = make_example(phrase_question(number // 2), f"good {number}")
+        pairs.append(Example(chat.conversation, 1, rejected=Message("assistant", f"bad {number}")))
+    splits = split_dataset(make_rows(pairs))
+    prompts = [{e.prompt_fingerprint for e in rows.examples} for rows in splits.sides.values()]
+    assert sum(len(each) for each in prompts) == len(set.union(*prompts)) == 20
+    assert splits.train.is_preference
+
+
+def test_what_was_kept_together_is_counted() -> None:
+    rows = [make_example(phrase_question(number), customer=f"c{number // 2}") for number in range(36)]
+    rows += [make_example(phrase_question(number), "again") for number in range(4)]
+    rows += [make_example(f"{phrase_question(number)} please", "nearly") for number in range(10, 13)]
+    summary = split_dataset(make_rows(rows), SplitOptions(group_by="customer", stratify="off")).summary
+    assert summary
+    assert summary.units == 18
+    assert summary.beginnings == (4, 8)
+    assert summary.clusters == (3, 6)
+    assert summary.groups == (18, 36)
+    assert summary.ungrouped == 7
+
+
+def test_too_few_units_are_refused_with_what_binds_them() -> None:
+    rows = make_rows(make_example(phrase_question(number % 2), str(number)) for number in range(20))
+    with pytest.raises(InvalidDataset, match="2 units that must not be parted") as error:
+        split_dataset(rows)
+    assert "10 of 20 rows ask the same" in error.value.message
+    assert "(lines 1, 3, 5 and 7 more)" in error.value.message
+
+
+def test_a_group_that_leaves_too_little_to_test_is_refused_with_what_is_possible() -> None:
+    rows = make_rows(
+        make_example(phrase_question(number), customer="Zoe" if number < 97 else str(number)) for number in range(100)
+    )
+    with pytest.raises(InvalidDataset, match="97 of 100 rows are tied by customer") as error:
+        split_dataset(rows, SplitOptions(group_by="customer"))
+    assert "validation 1 of 10 rows" in error.value.message
+    fractions = error.value.hint.split("`--fractions ")[1].split("`")[0]
+    chosen = SplitFractions(*map(float, fractions.split("/")))
+    assert sum(chosen) == pytest.approx(1, abs=1e-9)
+    assert len(split_dataset(rows, SplitOptions(fractions=chosen, group_by="customer")).train.examples) >= 97
+
+
+def test_near_duplicates_that_chain_all_rows_are_refused_with_the_way_out() -> None:
+    words = phrase_question(5).split() * 3
+    rows = make_rows(make_example(" ".join(words[: 20 + n]) + f" {n}", str(n)) for n in range(14))
+    with pytest.raises(InvalidDataset) as error:
+        split_dataset(rows, SplitOptions(near=0.5))
+    assert "nearly say the same" in error.value.message
+    assert "--near off" in error.value.hint
+
+
+def test_a_unit_that_can_never_be_tested_and_an_odd_share_are_told_of() -> None:
+    rows = [make_example(phrase_question(number), customer=str(number)) for number in range(60)]
+    rows += [make_example(phrase_question(100 + number), customer="Zoe") for number in range(40)]
+    summary = split_dataset(make_rows(rows), SplitOptions(group_by="customer")).summary
+    assert summary
+    assert summary.warnings == (
+        "40 of 100 rows are all in train, because they are tied by customer (lines 61, 62, 63 and 37 more); "
+        "group by a key with more values",
+    )
+    groups = [make_example(phrase_question(number), customer=f"c{number // 14}") for number in range(70)]
+    summary = split_dataset(make_rows(groups), SplitOptions(group_by="customer")).summary
+    assert summary
+    assert summary.warnings == (
+        "test has 14 rows where 10% of all would be 7",
+        "validation has 14 rows where 10% of all would be 7",
     )
 
 
-def test_bad_rows_of_all_files_are_named_together(tmp_path: Path) -> None:
-    write(tmp_path / "train.jsonl", *many(3), "{")
-    write(tmp_path / "validation.jsonl", ask("new"))
-    write(tmp_path / "test.jsonl", row(message("user")))
-    with pytest.raises(InvalidDataset) as error:
-        load_splits(tmp_path)
-    assert [sentence.partition(": ")[0] for sentence in error.value.rows] == ["train.jsonl:4", "test.jsonl:1"]
+def test_grouping_that_keeps_nothing_together_is_told_of() -> None:
+    rows = make_rows(make_example(phrase_question(number), id=number) for number in range(30))
+    summary = split_dataset(rows, SplitOptions(group_by="id")).summary
+    assert summary
+    assert "no two rows have the same id" in summary.warnings[0]
 
 
-def test_a_folder_without_all_three_files_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "train.jsonl", *many(20))
-    with pytest.raises(FileMissing, match=r"lacks validation\.jsonl, test\.jsonl"):
-        load_splits(tmp_path)
-    with pytest.raises(FileMissing, match="no such file"):
-        load_splits(tmp_path / "nothing")
+def test_a_split_names_the_one_before_it_as_its_parent() -> None:
+    rows = [make_example(phrase_question(number)) for number in range(40)]
+    first = split_dataset(make_rows(rows))
+    assert first.origin
+    assert first.origin.parent == ""
+    grown = split_dataset(make_rows([*rows, make_example("one more of them")]), earlier=first)
+    assert grown.origin
+    assert grown.origin.parent == first.fingerprint
+    same = split_dataset(make_rows([*rows, make_example("one more of them")]), earlier=grown)
+    assert same.manifest() == grown.manifest()
+
+
+def test_rows_keep_their_place_in_their_file_when_others_come() -> None:
+    rows = [make_example(phrase_question(number)) for number in range(40)]
+    first = split_dataset(make_rows(rows), DEFAULTS)
+    new = [make_example(phrase_question(number), "new") for number in range(40, 60)]
+    grown = split_dataset(make_rows([*new, *rows]), earlier=first)
+    for side, dataset in first.sides.items():
+        old = [example.fingerprint for example in dataset.examples]
+        now = [example.fingerprint for example in grown.sides[side].examples]
+        assert [fingerprint for fingerprint in now if fingerprint in old] == old

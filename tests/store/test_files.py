@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from luthier.errors import DiskFull, MachineError
-from luthier.store.files import replace_folder, translate_disk_errors, write_atomic
+from luthier.store.files import (
+    open_scratch,
+    place_file,
+    replace_file,
+    replace_folder,
+    translate_disk_errors,
+    write_atomic,
+)
 
 if TYPE_CHECKING:
     from tests.store.conftest import RunPython
@@ -55,6 +62,27 @@ def test_a_file_is_as_readable_as_the_umask_allows(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     write_atomic(tmp_path / "atomic", "")
     assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_file_written_bit_by_bit_appears_when_it_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with replace_file(tmp_path / "file") as file:
+        file.write(b"ne")
+        assert (tmp_path / "file").read_text() == "old"
+        file.write(b"w")
+    assert (tmp_path / "file").read_text() == "new"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_file_whose_writer_fails_does_not_appear(tmp_path: Path) -> None:
+    def write_and_fail() -> None:
+        with replace_file(tmp_path / "file") as file:
+            file.write(b"new")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        write_and_fail()
+    assert names(tmp_path) == []
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
@@ -204,3 +232,34 @@ def test_the_leftovers_of_another_folder_are_not_touched(tmp_path: Path) -> None
     with replace_folder(tmp_path / "run"):
         pass
     assert other.is_dir()
+
+
+def test_a_scratch_folder_is_hidden_beside_its_file_and_goes_with_the_block(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file"
+    with open_scratch(target) as scratch:
+        assert scratch.parent == target.parent
+        assert scratch.name.startswith(".file.")
+        (scratch / "draft").write_text("x")
+    assert names(target.parent) == []
+    with pytest.raises(KeyboardInterrupt), open_scratch(target) as scratch:
+        raise KeyboardInterrupt
+    assert names(target.parent) == []
+
+
+def test_a_full_disk_inside_a_scratch_folder_names_the_file(tmp_path: Path, run_python: RunPython) -> None:
+    code = """
+    from luthier.store.files import open_scratch
+    with open_scratch(path) as scratch:
+        (scratch / "big").write_bytes(b"x" * 100_000)"""
+    path = tmp_path / "file"
+    assert run_python(SMALL_DISK.format(code), path).stdout.startswith(f"{path}: no room")
+    assert names(tmp_path) == []
+
+
+def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with open_scratch(tmp_path / "file") as scratch:
+        (scratch / "draft").write_text("new")
+        place_file(scratch / "draft", tmp_path / "file")
+    assert names(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_text() == "new"

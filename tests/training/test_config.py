@@ -83,3 +83,26 @@ def test_a_missing_or_broken_recipe_is_refused(tmp_path: Path) -> None:
     broken.write_text("epochs: 3")
     with pytest.raises(InvalidConfig, match="is not TOML"):
         read_recipe(broken)
+
+
+def test_a_later_setting_changes_no_id_until_it_is_used() -> None:
+    """The first settings are written out here: a new one that is not among the later ones would rename every run."""
+    assert set(TrainingConfig().describe()) == {
+        "r",
+        "lora_alpha",
+        "lora_dropout",
+        "target_modules",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "warmup_fraction",
+        "weight_decay",
+        "max_grad_norm",
+        "max_length",
+        "micro_batch_tokens",
+        "precision",
+        "checkpoint_steps",
+        "seed",
+    }
+    assert TrainingConfig(overlong="refuse").describe() == TrainingConfig().describe()
+    assert TrainingConfig(overlong="drop").describe()["overlong"] == "drop"

@@ -18,6 +18,7 @@ from luthier.store.catalog import find_artefact, get_run
 from luthier.store.inventory import describe_kept
 from luthier.training.config import TrainingConfig
 from luthier.training.events import EventLog, StepDone, Validated
+from luthier.training.ledger import read_ledger
 from luthier.training.run import RunOrder, execute_run, find_finished
 from tests.support.chats import make_splits
 
@@ -124,6 +125,52 @@ def test_a_checkpoint_that_forgot_the_optimizer_would_be_noticed(
     second.database.close()
 
 
+def lengthen(order: RunOrder) -> RunOrder:
+    """The first training row becomes longer than the tiny model's context; the settings say to leave it out."""
+    first, *others = order.splits.train.examples
+    long = Conversation((*first.conversation.prompt, Message("assistant", "y" * 2000)))
+    train = replace(order.splits.train, examples=(replace(first, conversation=long), *others))
+    config = order.config.model_copy(update={"overlong": "drop"})
+    return replace(order, splits=replace(order.splits, train=train), config=config)
+
+
+def test_rows_that_are_left_out_are_announced_and_kept_with_the_run(home: Home, order: RunOrder) -> None:
+    order, told = lengthen(order), []
+    dropped, *used = order.splits.train.examples
+    card = execute_run(home, order, observe=ignore, announce=told.append).card
+    (sentence,) = told
+    assert sentence.startswith(f"left out 1 of {len(used) + 1} train rows, longer than 1024 tokens")
+    ledger = read_ledger(home.runs / order.id)
+    assert [(row.line, row.fingerprint) for row in ledger.train.dropped] == [(dropped.line, dropped.fingerprint)]
+    assert (ledger.train.rows, ledger.validation.rows) == (len(used), len(order.splits.validation.examples))
+    assert card.rows == ledger.summarise() == find_artefact(home.database, order.id).manifest["rows"]
+    assert card.rows["train"]["dropped"] == 1
+    assert card.trained_on == {row.prompt_fingerprint for row in used}
+    assert "of which 1 were too long and left out" in (home.models / "colours" / "README.md").read_text()
+
+
+def test_a_run_that_leaves_rows_out_equals_one_without_them_and_can_be_resumed(
+    home: Home, order: RunOrder, tmp_path
+) -> None:
+    order = lengthen(order)
+    train = replace(order.splits.train, examples=order.splits.train.examples[1:])
+    execute_run(home, replace(order, splits=replace(order.splits, train=train)), observe=ignore)
+    expected = read_weights(home)
+    second = type(home)(home.settings.model_copy(update={"home": tmp_path / "second"}))
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(RunInterrupted):
+        execute_run(second, order, observe=interrupt)
+    kept = (second.runs / order.id / "rows.json").read_text()
+    execute_run(second, order, observe=ignore)
+    assert read_weights(second) == expected
+    assert (second.runs / order.id / "rows.json").read_text() == kept
+    second.database.close()
+
+
 def test_two_processes_cannot_train_one_run(home: Home, order: RunOrder) -> None:
     folder = home.runs / order.id
     folder.mkdir()
@@ -149,6 +196,7 @@ def test_orders_differ_by_everything_that_changes_the_weights(tiny_base: Base) -
         RunOrder("b", tiny_base, make_splits(), CONFIG),
         RunOrder("a", tiny_base, make_splits(19), CONFIG),
         RunOrder("a", tiny_base, make_splits(), CONFIG.model_copy(update={"seed": 1})),
+        RunOrder("a", tiny_base, make_splits(), CONFIG.model_copy(update={"overlong": "drop"})),
     ]
-    assert len({order.id for order in orders}) == 4
-    assert len({order.identity for order in orders}) == 3
+    assert len({order.id for order in orders}) == 5
+    assert len({order.identity for order in orders}) == 4

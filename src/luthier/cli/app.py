@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from luthier import __version__
-from luthier.cli import output
+from luthier.cli import data, output
 from luthier.cli.chat import chat
 from luthier.cli.check import check
+from luthier.cli.convert import convert
+from luthier.cli.curate import curate
 from luthier.cli.demo import demo
 from luthier.cli.doctor import doctor
+from luthier.cli.estimate import estimate
 from luthier.cli.eval import evaluate
 from luthier.cli.kept import lineage, models, runs, show
+from luthier.cli.preview import preview
 from luthier.cli.split import split
-from luthier.cli.tune import TuneCommand, tune
+from luthier.cli.tune import SettingsCommand, tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from typer.core import TyperGroup
 
 SUMMARY = """Fine-tune language models on your own hardware, and know with statistics whether it worked.
 
@@ -36,17 +38,34 @@ app = typer.Typer(
 )
 
 
+data_app = typer.Typer(
+    help="Keep versions of datasets that never change, and see what changed between them.",
+    epilog="\b\nExample:\n  luthier data add orders.jsonl",
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
+
+
 def _add(
-    command: Callable[..., None], example: str, *, name: str | None = None, kind: type[TyperCommand] = TyperCommand
+    command: Callable[..., None],
+    example: str,
+    *,
+    name: str | None = None,
+    kind: type[TyperCommand] = TyperCommand,
+    group: typer.Typer = app,
 ) -> None:
     # \b keeps Typer from wrapping the line, which is there to be copied.
-    app.command(name, cls=kind, epilog=f"\b\nExample:\n  {example}")(command)
+    group.command(name, cls=kind, epilog=f"\b\nExample:\n  {example}")(command)
 
 
 _add(demo, "luthier demo --report report.html")
 _add(check, "luthier check orders.jsonl")
+_add(convert, "luthier convert orders.csv --map user=question --map assistant=answer --out orders.jsonl")
 _add(split, "luthier split orders.jsonl --out data")
-_add(tune, "luthier tune orders.jsonl --name orders-a --set epochs=2", kind=TuneCommand)
+_add(curate, "luthier curate data/train.jsonl --out curated.jsonl")
+_add(preview, "luthier preview orders.jsonl --line 3 --html preview.html")
+_add(estimate, "luthier estimate orders.jsonl --set epochs=2", kind=SettingsCommand)
+_add(tune, "luthier tune orders.jsonl --name orders-a --set epochs=2", kind=SettingsCommand)
 _add(evaluate, "luthier eval --model smollm2-135m --model orders-a --data data --grader json", name="eval")
 _add(chat, "luthier chat orders-a --message 'Extract: Zoe ordered 2 lamps.'")
 _add(models, "luthier models --json")
@@ -54,6 +73,18 @@ _add(runs, "luthier runs --json")
 _add(show, "luthier show orders-a")
 _add(lineage, "luthier lineage orders-a")
 _add(doctor, "luthier doctor")
+_add(data.add, "luthier data add orders.jsonl", group=data_app)
+_add(data.list_, "luthier data list", name="list", group=data_app)
+_add(data.show, "luthier data show orders", group=data_app)
+_add(data.diff, "luthier data diff orders@1 orders@2", group=data_app)
+_add(data.log, "luthier data log orders", group=data_app)
+_add(data.write, "luthier data write orders@1 old.jsonl", group=data_app)
+
+
+@data_app.callback(invoke_without_command=True)
+def show_data_help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        output.write(context.get_help())
 
 
 @app.callback(invoke_without_command=True)
@@ -70,6 +101,20 @@ def luthier(
 def build_command() -> TyperGroup:
     """The tree of all commands with their parameters, as the reference page reads it."""
     return typer.main.get_group(app)
+
+
+def list_commands() -> dict[str, TyperCommand]:
+    """What can be called, by its words after `luthier`, such as `data add`."""
+    commands: dict[str, TyperCommand] = {}
+    waiting: list[tuple[tuple[str, ...], TyperGroup]] = [((), build_command())]
+    while waiting:
+        words, group = waiting.pop(0)
+        for name, command in group.commands.items():
+            if isinstance(command, TyperGroup):
+                waiting.append(((*words, name), command))
+            elif isinstance(command, TyperCommand):
+                commands[" ".join((*words, name))] = command
+    return commands
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import shutil
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import typer
 
@@ -25,10 +25,11 @@ from luthier.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TextIO
 
     from rich.console import Console
+    from rich.text import Text
 
 FINDINGS, USAGE, MACHINE = 1, 2, 3
 INTERRUPTED, CLOSED_PIPE = 130, 141  # 128 and the number of SIGINT and SIGPIPE, as a shell reports them
@@ -47,6 +48,13 @@ COLOURS = {
     r"^ *hint:|\binfo\b(?= LD\d)": "cyan",
 }
 """Colours alone, no bold: with NO_COLOR nothing but text is then left."""
+
+
+class Styled(NamedTuple):
+    """A piece of text; the colour is for terminals alone, so it says nothing that the text does not."""
+
+    text: str
+    colour: str = ""
 
 
 def guard(act: Callable[[], int | None], *, as_json: bool) -> int:
@@ -75,7 +83,7 @@ def guard(act: Callable[[], int | None], *, as_json: bool) -> int:
     return code
 
 
-def emit(document: dict[str, Any], text: str, *, as_json: bool, is_good: bool = True) -> None:
+def emit(document: dict[str, Any], text: str | Sequence[Styled], *, as_json: bool, is_good: bool = True) -> None:
     """Prints a result in one of its two forms; one that is not good ends the command with exit code 1."""
     write(json.dumps(document, indent=2) if as_json else text)
     if not is_good:
@@ -86,7 +94,7 @@ def leave(code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def write(text: str) -> None:
+def write(text: str | Sequence[Styled]) -> None:
     """To stdout. Flushed at once, so that a full disk or a closed pipe shows here and not at exit."""
     _print(text, sys.stdout)
 
@@ -148,6 +156,13 @@ def build_console(stream: TextIO) -> Console:
     return Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
+def colour_pieces(pieces: Sequence[Styled]) -> Text:
+    """As a terminal shows them."""
+    from rich.text import Text
+
+    return Text.assemble(*(Text(piece.text, piece.colour) for piece in pieces))
+
+
 def program_name() -> str:
     """How a person can call this program from here: by name, by path, or as a module."""
     called = Path(sys.argv[0]).absolute()
@@ -166,17 +181,22 @@ def drop_surrogates(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str | Sequence[Styled], stream: TextIO) -> None:
     if stream.isatty():
-        from rich.text import Text
-
-        coloured = Text(text)
-        for pattern, colour in COLOURS.items():
-            coloured.highlight_regex(re.compile(pattern, re.MULTILINE), colour)
-        build_console(stream).print(coloured)
+        build_console(stream).print(_colour_words(text) if isinstance(text, str) else colour_pieces(text))
     else:
-        stream.write(f"{text}\n")
+        plain = text if isinstance(text, str) else "".join(piece.text for piece in text)
+        stream.write(f"{plain}\n")
     stream.flush()
+
+
+def _colour_words(text: str) -> Text:
+    from rich.text import Text
+
+    coloured = Text(text)
+    for pattern, colour in COLOURS.items():
+        coloured.highlight_regex(re.compile(pattern, re.MULTILINE), colour)
+    return coloured
 
 
 def _describe_usage(message: str) -> UsageError:

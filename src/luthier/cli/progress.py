@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from luthier.training.events import Event, StepDone
 
 SECONDS_BETWEEN_LINES = 10  # in a log: often enough to see that it lives, seldom enough to read
+SECONDS_WITHOUT_BAR = 1  # what is done so soon needs no bar
+SECONDS_BETWEEN_MOVES = 0.1
 
 
 class Display(Protocol):
     def print_line(self, text: str) -> None: ...
 
-    def move_bar(self, name: str, done: int, total: int, detail: str) -> None: ...
+    def move_bar(self, name: str, done: int, total: int | None, detail: str) -> None: ...
+
+    def drop_bar(self, name: str) -> None: ...
 
 
 class LiveDisplay:
@@ -35,10 +39,14 @@ class LiveDisplay:
     def print_line(self, text: str) -> None:
         self._progress.console.print(text)
 
-    def move_bar(self, name: str, done: int, total: int, detail: str) -> None:
+    def move_bar(self, name: str, done: int, total: int | None, detail: str) -> None:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total, detail="")
         self._progress.update(self._bars[name], completed=done, detail=detail)
+
+    def drop_bar(self, name: str) -> None:
+        if name in self._bars:
+            self._progress.remove_task(self._bars.pop(name))
 
 
 class LogDisplay:
@@ -51,20 +59,26 @@ class LogDisplay:
     def print_line(self, text: str) -> None:
         output.note(text)
 
-    def move_bar(self, name: str, done: int, total: int, detail: str) -> None:
+    def move_bar(self, name: str, done: int, total: int | None, detail: str) -> None:
         now = self._clock()
-        if done == 0 or (done < total and now < self._due.get(name, now)):
+        if done == 0 or (done != total and now < self._due.get(name, now)):
             return
         self._due[name] = now + SECONDS_BETWEEN_LINES
-        output.note(f"{name} {done} of {total}" + (f": {detail}" if detail else ""))
+        place = f"{name} {done}" if total is None else f"{name} {done} of {total}"
+        output.note(f"{place}: {detail}" if detail else place)
+
+    def drop_bar(self, name: str) -> None:
+        self._due.pop(name, None)
 
 
 class Narrator:
     """Says what the reports mean; where it appears is the display's affair."""
 
-    def __init__(self, display: Display) -> None:
+    def __init__(self, display: Display, *, clock: Callable[[], float] = monotonic) -> None:
         self._display = display
+        self._clock = clock
         self._seconds: list[float] = []
+        self._next_move: float | None = None  # of the bar of rows; None while there is none
 
     def start_stage(self, name: str) -> None:
         self._display.print_line(f"\n== {name} ==")
@@ -74,6 +88,18 @@ class Narrator:
 
     def count_answers(self, model: str, done: int, total: int) -> None:
         self._display.move_bar(f"answers of {model}", done, total, "")
+
+    def count_rows(self, done: int, total: int | None) -> None:
+        """A bar for what takes longer than a second; it goes when the last row is done, because a report follows."""
+        now = self._clock()
+        if done == total:
+            self._display.drop_bar("rows")
+            self._next_move = None
+        elif self._next_move is None:
+            self._next_move = now + SECONDS_WITHOUT_BAR
+        elif now >= self._next_move:
+            self._display.move_bar("rows", done, total, "")
+            self._next_move = now + SECONDS_BETWEEN_MOVES
 
     def observe(self, event: Event) -> None:
         from luthier.training.events import RunStarted, StepDone, Validated
@@ -112,6 +138,7 @@ def show_progress() -> Iterator[Progress]:
             announce=narrator.announce,
             observe=narrator.observe,
             count_answers=narrator.count_answers,
+            count_rows=narrator.count_rows,
         )
 
 

@@ -11,7 +11,7 @@ import inspect
 
 import typer
 
-from luthier.cli.app import build_command
+from luthier.cli.app import build_command, list_commands
 from luthier.cli.tune import list_settings
 
 OPENING = """# Command line
@@ -33,7 +33,7 @@ This page is made from the program itself by `python -m luthier.cli.reference`."
 
 def render_reference() -> str:
     root = typer.Context(build_command(), info_name="luthier")
-    commands = build_command().commands.items()
+    commands = list_commands().items()
     sections = [_describe_command(typer.Context(command, info_name=name, parent=root)) for name, command in commands]
     return "\n\n".join([OPENING, _describe_parameters(root), *sections]) + "\n"
 

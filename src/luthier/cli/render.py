@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from luthier.evaluation.wording import phrase_fraction, phrase_p_value, phrase_points, phrase_seconds
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from luthier.data.check import CheckReport
-    from luthier.data.split import Splits
     from luthier.doctor import Check
     from luthier.engine.protocol import Response
     from luthier.evaluation.compare import Comparison
@@ -23,47 +21,9 @@ if TYPE_CHECKING:
     from luthier.pipeline import DemoResult
     from luthier.store.catalog import ModelRecord, RunRecord
 
-FINDINGS_SHOWN = 20
-"""Of each code."""
-
 FINGERPRINT_SHOWN = 12
-
-
-def render_check(report: CheckReport) -> str:
-    """One line per finding, as editors link them; the hint of a code stands under its first."""
-    lines: list[str] = []
-    seen: Counter[str] = Counter()
-    hinted: set[tuple[str, str]] = set()
-    path = report.path
-    for finding in report.findings:
-        seen[finding.code] += 1
-        if seen[finding.code] > FINDINGS_SHOWN:
-            continue
-        place = path if finding.line is None else f"{path}:{finding.line}"
-        lines.append(f"{place}: {finding.severity} {finding.code} {finding.message}")
-        if (finding.code, finding.hint) not in hinted:
-            hinted.add((finding.code, finding.hint))
-            lines.append(f"  hint: {finding.hint}")
-    lines += [f"{path}: {count - FINDINGS_SHOWN} more {code}" for code, count in seen.items() if count > FINDINGS_SHOWN]
-    return "\n".join([*lines, _summarise_check(report.summary)])
-
-
-def render_rule(rule: Mapping[str, str]) -> str:
-    return "\n".join(
-        [
-            f"{rule['code']} {rule['name']} ({rule['severity']})",
-            "",
-            rule["finds"],
-            f"why: {rule['why']}",
-            f"example: {rule['example']}",
-            f"hint: {rule['hint']}",
-        ]
-    )
-
-
-def render_splits(splits: Splits, folder: Path) -> str:
-    rows = [(str(folder / f"{side}.jsonl"), f"{len(dataset.examples)} rows") for side, dataset in splits.sides.items()]
-    return format_table(rows)
+ROWS_SHOWN = 20
+"""Of those that a run left out."""
 
 
 def render_model(model: TunedModel) -> str:
@@ -167,15 +127,31 @@ def render_runs(records: Sequence[RunRecord]) -> str:
 
 
 def render_kept(found: Mapping[str, Any]) -> str:
-    """The tree of all values, then the line of ancestors."""
-    tree = {key: value for key, value in found.items() if key != "lineage" and value is not None}
+    """The tree of all values, the rows of a run, then the line of ancestors."""
+    tree = {key: value for key, value in found.items() if key not in ("lineage", "rows") and value is not None}
+    rows = f"rows:\n{indent(render_rows(found['rows']), '  ')}\n" if found.get("rows") else ""
     ancestors = render_lineage(found["lineage"]) if found["lineage"] else "nothing that is kept here"
-    return "\n".join([*_draw_tree(tree), "made from:", *(f"  {line}" for line in ancestors.splitlines())])
+    return "\n".join([*_draw_tree(tree), f"{rows}made from:", indent(ancestors, "  ")])
 
 
 def render_lineage(line: Sequence[Mapping[str, str]]) -> str:
     rows = [(step["kind"], step["name"], step["fingerprint"][:FINGERPRINT_SHOWN]) for step in line]
     return format_table(rows)
+
+
+def render_rows(ledger: Mapping[str, Any]) -> str:
+    """The counts of each side of a split, then the rows that were left out."""
+    table: list[tuple[str, ...]] = [("", "rows", "tokens", "trained", "longest", "left out")]
+    dropped: list[str] = []
+    for side in ("train", "validation"):
+        rows = ledger[side]
+        counts = (rows["rows"], rows["tokens"], rows["trained_tokens"], rows["longest"], len(rows["dropped"]))
+        table.append((side, *(f"{count:,}" for count in counts)))
+        for row in rows["dropped"]:
+            fingerprint = row["fingerprint"][:FINGERPRINT_SHOWN]
+            dropped.append(f"left out of {side}: line {row['line']}, {row['reason']}, fingerprint {fingerprint}")
+    more = [f"and {len(dropped) - ROWS_SHOWN} more; --json lists them all"] if len(dropped) > ROWS_SHOWN else []
+    return "\n".join([format_table(table), *dropped[:ROWS_SHOWN], *more])
 
 
 def render_checks(checks: Sequence[Check]) -> str:
@@ -193,14 +169,6 @@ def format_table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _summarise_check(summary: Mapping[str, int | str]) -> str:
-    counts = ", ".join(
-        f"{summary[key]} {word if summary[key] == 1 else key}"
-        for key, word in (("rows", "row"), ("errors", "error"), ("warnings", "warning"), ("infos", "info"))
-    )
-    return f"{counts}; {summary['examples']} usable, answers in {summary['answer_kind']}"
 
 
 def _describe_comparison(comparison: Comparison) -> str:

@@ -3,28 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from luthier.cli import output
 from luthier.cli.options import AsJson
 
+if TYPE_CHECKING:
+    from luthier.data.split_options import SplitChoices
+
 
 def split(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in OpenAI's chat format.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of chats or preferences.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the three files are written.")],
-    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Decides which rows go where.")] = 0,
+    fractions: Annotated[
+        str | None, typer.Option(metavar="A/B/C", help="Shares of train, validation and test; default 0.8/0.1/0.1.")
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Keep rows together that have the same value in their metadata.")
+    ] = None,
+    near: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER|off", help="Keep prompts together from this similarity on; default 0.8."),
+    ] = None,
+    stratify: Annotated[
+        str | None,
+        typer.Option(metavar="auto|off|FIELD", help="Give each side its share of each label; auto finds the label."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="NUMBER", help="Decides which rows go where; default 0.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep rows where the split in this folder has them.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Deal all rows anew, whatever stands in the folder.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Deal a file into train, validation and test rows.
 
-    No prompt stands on two sides. 80 percent of the rows go to train.jsonl, 10 to validation.jsonl and 10
-    to test.jsonl.
+    Nothing leaks: rows that ask the same, or nearly so, and conversations with the same beginning are on one side.
+    Where the folder holds an earlier split of the data, every old row stays on its side and the options stay too.
     """
     from luthier import pipeline
-    from luthier.cli.render import render_splits
+    from luthier.cli.render_split import describe_split, render_split
 
-    splits = pipeline.split(file, out, seed=seed)
-    document = {"folder": str(out), **splits.manifest()}
-    output.emit(document, render_splits(splits, out), as_json=as_json)
+    choices = _read_choices(fractions=fractions, group_by=group_by, near=near, stratify=stratify, seed=seed)
+    splits = pipeline.split(file, out, like=like, is_fresh=fresh, **choices)
+    output.emit(describe_split(splits, out), render_split(splits, out), as_json=as_json)
+
+
+def _read_choices(
+    *, fractions: str | None, group_by: str | None, near: str | None, stratify: str | None, seed: int | None
+) -> SplitChoices:
+    """What was left out is not chosen: an earlier split may have it."""
+    from luthier.data.split_options import parse_fractions, parse_near
+
+    choices: SplitChoices = {}
+    if fractions is not None:
+        choices["fractions"] = parse_fractions(fractions)
+    if group_by is not None:
+        choices["group_by"] = group_by
+    if near is not None:
+        choices["near"] = parse_near(near)
+    if stratify is not None:
+        choices["stratify"] = stratify
+    if seed is not None:
+        choices["seed"] = seed
+    return choices

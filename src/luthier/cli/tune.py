@@ -8,13 +8,13 @@ import typer
 from typer.core import TyperCommand
 
 from luthier.cli import output
-from luthier.cli.options import AsJson
+from luthier.cli.options import AsJson, Assignments, BaseName, DataPath, Recipe
 
 if TYPE_CHECKING:
     from typing import Any
 
 
-class TuneCommand(TyperCommand):
+class SettingsCommand(TyperCommand):
     """Its help ends with every training setting; their own descriptions are read only when it is asked for."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
@@ -44,20 +44,13 @@ def list_settings() -> list[Setting]:
 
 
 def tune(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A chat file, or the folder that `luthier split` wrote.")],
-    base: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Base model: smollm2-135m, a folder, or a name on the Hugging Face hub."),
-    ] = "smollm2-135m",
+    data: DataPath,
+    base: BaseName = "smollm2-135m",
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the new model; made from data and base if left out.")
     ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Settings from a recipe: its name, or a TOML file.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated.")
-    ] = None,
+    recipe: Recipe = None,
+    assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter on a chat file.

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from luthier.data.split import to_jsonl
-from luthier.store.catalog import keep_artefact
+from luthier.conversation import fingerprint_json
+from luthier.data.dealing import SIDES
+from luthier.data.split_folder import to_jsonl
+from luthier.data.versions import REFERENCE, find_by_rows
+from luthier.store.catalog import keep_artefact, list_artefacts
 
 if TYPE_CHECKING:
     from luthier.data.split import Splits
     from luthier.store.home import Home
 
+KIND = "splits"
+
 
 def keep_splits(home: Home, splits: Splits) -> str:
-    """The fingerprint under which all three sides are kept, their rows as blobs."""
+    """The fingerprint under which all three sides are kept, their rows as blobs.
+
+    Their parents are the versions that hold what was split, and the split whose rows stayed, as far as they are kept.
+    """
     manifest = splits.manifest()
     for side, dataset in splits.sides.items():
         manifest[side]["blob"] = home.blobs.put(to_jsonl(dataset).encode())
-    name = splits.origin.name if splits.origin else splits.train.name.removesuffix("-train")
-    return keep_artefact(home.database, kind="splits", name=name, manifest=manifest)
+    source = splits.origin.name if splits.origin else splits.train.name.removesuffix("-train")
+    # What was split out of orders@2 is not called so too, or the version could not be found by its name.
+    version = REFERENCE.fullmatch(source)
+    name = version["name"] if version else source
+    parents = _find_parents(home, splits)
+    return keep_artefact(home.database, kind=KIND, name=name, manifest=manifest, parents=parents)
+
+
+def _find_parents(home: Home, splits: Splits) -> list[str]:
+    origin = splits.origin
+    if origin is None:
+        return []
+    versions = [version.artefact for version in find_by_rows(home, origin.fingerprint)]
+    earlier = [
+        artefact.fingerprint
+        for artefact in list_artefacts(home.database, KIND)
+        if origin.parent and fingerprint_json(_drop_blobs(artefact.manifest)) == origin.parent
+    ]
+    return [*versions, *earlier]
+
+
+def _drop_blobs(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest as it stands in the folder of the split."""
+    dropped = dict(manifest)
+    for side in SIDES:
+        dropped[side] = {key: value for key, value in manifest[side].items() if key != "blob"}
+    return dropped

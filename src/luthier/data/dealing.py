@@ -1,85 +1,147 @@
-"""Examples are dealt to training, validation and test by what they ask; no prompt is dealt to two sides."""
+"""Units of rows are dealt to training, validation and test, so that each side gets its share of rows and of labels."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-from typing import TYPE_CHECKING, NamedTuple
-
-from luthier.errors import InvalidConfig, InvalidDataset
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from luthier.data.dataset import Example
+    from luthier.data.split_options import SplitFractions
+
+    Room = Counter[str | None]
+
+Side = Literal["train", "validation", "test"]
+SIDES: tuple[Side, ...] = ("train", "validation", "test")
+HELD_OUT: tuple[Side, ...] = ("test", "validation")
+"""In the order in which they are dealt; training gets the rest."""
+
+FEWEST_UNITS = 3
+"""A label that fewer units have is rare: it cannot be on every side."""
+
+RARE_FRACTION = 0.1
+"""Up to this share of the rows, those with rare labels are all trained on, for what is not trained fails any test."""
+
+RARE = "\0rare"
+"""Stands for all rare labels; no text of a row begins so."""
 
 
-class SplitFractions(NamedTuple):
-    """Shares of the rows, each above 0; together 1."""
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Rows, by their indices, that must not be parted.
 
-    train: float
-    validation: float
-    test: float
-
-
-class Hands(NamedTuple):
-    train: list[Example]
-    validation: list[Example]
-    test: list[Example]
-
-
-def deal_examples(examples: Iterable[Example], *, seed: int, fractions: SplitFractions) -> Hands:
-    """Depends on the contents, the seed and the fractions alone: not on the order of the rows in their file.
-
-    Examples with the same prompt stay together. Test and validation come as near to their shares as they can
-    and are never empty; raises InvalidDataset when there are fewer than three different prompts.
+    `order` is different for each unit, and sorts them so that it looks random. `labels` counts the rows with each
+    label. A unit with a `side` stands there already, and stays.
     """
-    _refuse_odd_fractions(fractions)
-    groups = _group_by_prompt(examples, seed)
-    if len(groups) < 3:
-        raise InvalidDataset(
-            f"the rows ask {len(groups)} different things, and a split needs at least 3",
-            hint="add rows with other prompts",
-        )
-    row_count = sum(len(group) for group in groups)
-    test = _take(groups, max(1, round(row_count * fractions.test)))
-    validation = _take(groups, max(1, round(row_count * fractions.validation)))
-    return Hands(_flatten(groups), _flatten(validation), _flatten(test))
+
+    rows: tuple[int, ...]
+    order: bytes
+    labels: Mapping[str | None, int]
+    side: Side | None = None
 
 
-def _refuse_odd_fractions(fractions: SplitFractions) -> None:
-    # Written so that NaN, which compares false with everything, is refused too.
-    if all(fraction > 0 for fraction in fractions) and math.isclose(sum(fractions), 1, abs_tol=1e-6):
-        return
-    shown = "/".join(f"{fraction:g}" for fraction in fractions)
-    raise InvalidConfig(f"split fractions {shown}: each must be above 0, and together 1", hint="try 0.8/0.1/0.1")
+def deal_units(units: Iterable[Unit], *, fractions: SplitFractions) -> dict[Side, list[int]]:
+    """The rows of each side. Depends on the units alone; within a side they are sorted by their `order`.
+
+    Test and validation come as near to their shares of rows, and of rows with each label, as whole units allow. What
+    stands somewhere counts towards the shares. A side is empty only when there are too few units.
+    """
+    dealt = _pool_rare_labels(sorted(units, key=lambda unit: unit.order))
+    hands: dict[Side, list[Unit]] = {side: [unit for unit in dealt if unit.side == side] for side in SIDES}
+    free = [unit for unit in dealt if unit.side is None]
+    targets = _set_targets(dealt, fractions)
+    for side in HELD_OUT:
+        spare = sum(not hand for other, hand in hands.items() if other not in HELD_OUT[: HELD_OUT.index(side) + 1])
+        taken = _take(free, hands[side], target=targets[side], most=max(0, len(free) - spare))
+        hands[side] += taken
+        gone = {unit.order for unit in taken}
+        free = [unit for unit in free if unit.order not in gone]
+    hands["train"] += free
+    return {
+        side: [row for unit in sorted(hand, key=lambda unit: unit.order) for row in unit.rows]
+        for side, hand in hands.items()
+    }
 
 
-def _group_by_prompt(examples: Iterable[Example], seed: int) -> list[list[Example]]:
-    """Groups in an order that looks random, follows from the seed, and stays when other rows come or go."""
-    groups: dict[str, list[Example]] = {}
-    for example in examples:
-        groups.setdefault(example.prompt_fingerprint, []).append(example)
-    for group in groups.values():
-        group.sort(key=lambda example: example.fingerprint)
-    keys = sorted(groups, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
-    return [groups[key] for key in keys]
+def count_target(row_count: int, fraction: float) -> int:
+    """The rows that a held-out side should have: at least one."""
+    return max(1, round(row_count * fraction))
 
 
-def _take(groups: list[list[Example]], target: int) -> list[list[Example]]:
-    """Moves groups out of `groups`, in order, if they fit into `target` rows; the smallest if none fits."""
-    taken: list[list[Example]] = []
-    left: list[list[Example]] = []
-    room = target
-    for group in groups:
-        fits = len(group) <= room
-        (taken if fits else left).append(group)
-        room -= len(group) if fits else 0
-    if not taken:
-        taken.append(left.pop(left.index(min(left, key=len))))
-    groups[:] = left
-    return taken
+def _pool_rare_labels(units: Sequence[Unit]) -> list[Unit]:
+    holders = Counter(label for unit in units for label in unit.labels)
+    if len(holders) == 1:
+        return list(units)
+    pooled = []
+    for unit in units:
+        labels: Counter[str | None] = Counter()
+        for label, count in unit.labels.items():
+            labels[label if holders[label] >= FEWEST_UNITS else RARE] += count
+        pooled.append(replace(unit, labels=labels))
+    return pooled
 
 
-def _flatten(groups: list[list[Example]]) -> list[Example]:
-    return [example for group in groups for example in group]
+def _set_targets(units: Sequence[Unit], fractions: SplitFractions) -> dict[Side, Room]:
+    """Rows of each label for test and validation.
+
+    Both together are rounded too, so that a label with half a row for each side gets one row on one of them.
+    """
+    weights = _count_labels(units)
+    row_count = weights.total()
+    if len(weights) > 1 and weights[RARE] <= RARE_FRACTION * row_count:
+        del weights[RARE]
+    test_count = count_target(row_count, fractions.test)
+    both_count = test_count + count_target(row_count, fractions.validation)
+    test = _apportion(test_count, weights)
+    return {"test": test, "validation": _apportion(both_count, weights) - test}
+
+
+def _apportion(total: int, weights: Room) -> Room:
+    """Whole numbers in proportion to the weights that sum to `total`, by largest remainders."""
+    whole = weights.total()
+    shares = Counter({label: total * weight // whole for label, weight in weights.items()})
+    last = sorted(weights, key=lambda label: (-(total * weights[label] % whole), -weights[label], str(label)))
+    shares.update(last[: total - shares.total()])
+    return shares
+
+
+def _take(free: Sequence[Unit], hand: Sequence[Unit], *, target: Room, most: int) -> list[Unit]:
+    """At most `most` free units: first those that fit into the room of each of their labels, in their order.
+
+    Then those that fit worst into labels last, as long as they bring the hand nearer to its number of rows.
+    """
+    standing = _count_labels(hand)
+    budget, room = target.total() - standing.total(), target - standing
+    taken: list[Unit] = []
+    passed: list[Unit] = []
+    for unit in free:
+        fits = all(count <= room[label] for label, count in unit.labels.items()) and len(unit.rows) <= budget
+        if fits and len(taken) < most:
+            taken.append(unit)
+            room -= Counter(unit.labels)
+            budget -= len(unit.rows)
+        else:
+            passed.append(unit)
+    passed.sort(key=lambda unit: (_count_excess(unit, room), unit.order))
+    for unit in passed if budget > 0 else ():
+        is_trained_first = RARE in unit.labels and RARE not in target
+        if len(unit.rows) < 2 * budget and not is_trained_first and len(taken) < most:
+            taken.append(unit)
+            budget -= len(unit.rows)
+    if taken or hand or not most:
+        return taken
+    return [min(free, key=lambda unit: (RARE in unit.labels, len(unit.rows), unit.order))]
+
+
+def _count_excess(unit: Unit, room: Room) -> int:
+    """Rows beyond the room of their labels."""
+    return sum(max(0, count - room[label]) for label, count in unit.labels.items())
+
+
+def _count_labels(units: Iterable[Unit]) -> Room:
+    counts: Room = Counter()
+    for unit in units:
+        counts.update(unit.labels)
+    return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "info"]
@@ -31,7 +31,7 @@ class Finding:
     related_line: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def sentence(self, file_name: str) -> str:
         """`orders.jsonl:17: the last message is from user`, as editors and terminals link it."""

@@ -1,4 +1,4 @@
-"""A JSONL file becomes lines: each with its parsed value, or with what kept it from being read.
+"""Text becomes lines of JSON: each with its parsed value, or with what kept it from being read.
 
 Nothing is judged here; `lint/file.py` turns these facts into findings.
 """
@@ -10,21 +10,29 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BufferedReader
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.errors import FileMissing, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from io import FileIO
     from pathlib import Path
-    from typing import BinaryIO
 
 MAX_DEPTH = 200
 """Levels of nesting; far below Python's recursion limit, so that whatever is read can be written again."""
 
 MAX_DIGITS = 4300
 """Digits in an integer; Python refuses longer ones by default."""
+
+DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".gz")
+
+BUFFER_BYTES = 1 << 20
+"""Read at once; the first lines of any file of lines lie within."""
+
+JSON_SPACE = " \t\n\r"
 
 SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -43,9 +51,27 @@ class SyntaxFlaw(NamedTuple):
     column: int
 
 
+class Damage(NamedTuple):
+    """What is wrong with a record that is no JSON, such as a row of a table with a cell too many."""
+
+    message: str
+    hint: str
+
+
+class Element(NamedTuple):
+    """A line that was read out of a longer text, and where its text ends there."""
+
+    line: Line
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a file. `value` is its JSON, and None where a flaw is named."""
+    """One row of a file. `value` is its JSON, and None where a flaw is named.
+
+    `number` counts from 1: lines in files of lines, rows in all others. `raw` is what stands in a file of lines, kept
+    of those lines alone whose value cannot be used.
+    """
 
     number: int
     value: Any = None
@@ -57,11 +83,13 @@ class Line:
     has_lone_surrogate: bool = False
     repeated_keys: tuple[str, ...] = ()
     bad_numbers: tuple[str, ...] = ()
+    damage: Damage | None = None
+    raw: bytes = b""
 
     @property
     def is_parsed(self) -> bool:
-        """Whether the line holds JSON in which every value can be used."""
-        is_json = not (self.is_blank or self.bad_byte or self.syntax or self.is_too_deep)
+        """Whether the line holds a value of which every part can be used."""
+        is_json = not (self.is_blank or self.bad_byte or self.syntax or self.is_too_deep or self.damage)
         return is_json and not (self.has_lone_surrogate or self.repeated_keys or self.bad_numbers)
 
 
@@ -70,14 +98,19 @@ def read_lines(path: Path) -> Iterator[Line]:
 
     Stops after the first line when that holds a zero byte: such a file is not text and has no lines.
     """
+    with open_file(path) as file:
+        yield from parse_lines(file)
+
+
+def parse_lines(file: Iterable[bytes]) -> Iterator[Line]:
+    """As `read_lines`, from a file that is open."""
     parser = LineParser()
     offset = 0
-    with _open_file(path) as file:
-        for number, raw in enumerate(file, 1):
-            yield parser.parse(number, offset, raw.rstrip(b"\r\n"))
-            if number == 1 and b"\0" in raw:
-                return
-            offset += len(raw)
+    for number, raw in enumerate(file, 1):
+        yield parser.parse(number, offset, raw.rstrip(b"\r\n"))
+        if number == 1 and b"\0" in raw:
+            return
+        offset += len(raw)
 
 
 class LineParser:
@@ -95,6 +128,44 @@ class LineParser:
 
     def parse(self, number: int, offset: int, raw: bytes) -> Line:
         """`offset` is the place of `raw` in its file, in bytes."""
+        line = self._parse_bytes(number, offset, raw)
+        return line if line.is_parsed or line.is_blank else replace(line, raw=raw)
+
+    def parse_text(self, number: int, text: str, *, has_mark: bool = False) -> Line:
+        """Text that is one JSON value and nothing else."""
+        try:
+            line, end = self.parse_element(number, text, len(text) - len(text.lstrip(JSON_SPACE)))
+        except json.JSONDecodeError as error:
+            return Line(number, has_mark=has_mark, syntax=describe_syntax(error))
+        rest = len(text) - len(text[end:].lstrip(JSON_SPACE))
+        if rest < len(text):
+            return Line(number, has_mark=has_mark, syntax=SyntaxFlaw("extra data", rest + 1))
+        return replace(line, has_mark=True) if has_mark else line
+
+    def parse_element(self, number: int, text: str, start: int) -> Element:
+        """The JSON value that begins at `start`. Raises JSONDecodeError.
+
+        What is nested too deep to be parsed is taken to end where the text does.
+        """
+        self._repeated_keys.clear()
+        self._bad_numbers.clear()
+        try:
+            value, end = self._decoder.raw_decode(text, start)
+        except RecursionError:
+            return Element(Line(number, is_too_deep=True), len(text))
+        # Brackets bound the depth from above, so that ordinary rows are not walked at all.
+        if text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+            return Element(Line(number, is_too_deep=True), end)
+        line = Line(
+            number,
+            value,
+            has_lone_surrogate=bool(SURROGATE_ESCAPE.search(text, start, end)) and not _is_encodable(value),
+            repeated_keys=tuple(self._repeated_keys),
+            bad_numbers=tuple(self._bad_numbers),
+        )
+        return Element(line, end)
+
+    def _parse_bytes(self, number: int, offset: int, raw: bytes) -> Line:
         has_mark = number == 1 and raw.startswith(codecs.BOM_UTF8)
         bad_byte = _find_bad_byte(raw, offset)
         if bad_byte:
@@ -102,29 +173,7 @@ class LineParser:
         text = raw.decode("utf-8-sig" if has_mark else "utf-8")
         if not text.strip():
             return Line(number, has_mark=has_mark, is_blank=True)
-        return self._parse_text(number, text, has_mark)
-
-    def _parse_text(self, number: int, text: str, has_mark: bool) -> Line:
-        self._repeated_keys.clear()
-        self._bad_numbers.clear()
-        try:
-            value = self._decoder.decode(text)
-        except json.JSONDecodeError as error:
-            flaw = SyntaxFlaw(error.msg[0].lower() + error.msg[1:], error.colno)
-            return Line(number, has_mark=has_mark, syntax=flaw)
-        except RecursionError:
-            return Line(number, has_mark=has_mark, is_too_deep=True)
-        # Brackets bound the depth from above, so that ordinary rows are not walked at all.
-        if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
-            return Line(number, has_mark=has_mark, is_too_deep=True)
-        return Line(
-            number,
-            value,
-            has_mark=has_mark,
-            has_lone_surrogate=bool(SURROGATE_ESCAPE.search(text)) and not _is_encodable(value),
-            repeated_keys=tuple(self._repeated_keys),
-            bad_numbers=tuple(self._bad_numbers),
-        )
+        return self.parse_text(number, text, has_mark=has_mark)
 
     def _read_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
@@ -146,9 +195,14 @@ class LineParser:
         return number
 
 
-def _open_file(path: Path) -> BinaryIO:
+def describe_syntax(error: json.JSONDecodeError) -> SyntaxFlaw:
+    return SyntaxFlaw(error.msg[0].lower() + error.msg[1:], error.colno)
+
+
+def open_file(path: Path) -> BufferedReader[FileIO]:
+    """Raises FileMissing."""
     try:
-        return path.open("rb")
+        return BufferedReader(path.open("rb", buffering=0), BUFFER_BYTES)
     except FileNotFoundError as error:
         raise FileMissing(f"{path}: no such file", hint=_suggest_files(path)) from error
     except IsADirectoryError as error:
@@ -159,7 +213,7 @@ def _open_file(path: Path) -> BinaryIO:
 
 
 def _suggest_files(path: Path) -> str:
-    siblings = [file.name for file in path.parent.glob("*.jsonl")]
+    siblings = [file.name for suffix in DATA_SUFFIXES for file in path.parent.glob(f"*{suffix}")]
     return did_you_mean(path.name, siblings) if siblings else "check the path"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from luthier.data.check import MINIMUM_EXAMPLES, check_file
+from luthier.data.check import MINIMUM_EXAMPLES, build_example, check_file
 from luthier.data.dataset import Dataset
 from luthier.errors import InvalidDataset
 
@@ -32,3 +33,11 @@ def load_dataset(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> Dataset:
             hint=f"`luthier convert {path} --to chat --map assistant=KEY` takes the answers from one of its keys",
         )
     return Dataset(path.stem, path, tuple(examples))
+
+
+def read_written(content: bytes, path: Path) -> Dataset:
+    """The rows of a file that was written from a Dataset, and so from rows that have been checked already."""
+    # Not by splitlines(), for which some characters inside a row end a line.
+    lines = content.removesuffix(b"\n").split(b"\n")
+    examples = (build_example(number, json.loads(line)) for number, line in enumerate(lines, 1))
+    return Dataset(path.stem, path, tuple(example for example in examples if example))

@@ -17,12 +17,6 @@ WIDEST_LINE_OF_JSON = 40  # characters, what a third of the page holds; a flat v
 MOST_WORDS_COMPARED = 600  # difflib's time grows with the square
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
-# Controls, bidirectional overrides, zero-width marks and halves of surrogate pairs: each could hide, reorder or
-# break what stands around it. Tab and line feed are kept, and the joiners that emoji and Persian need.
-INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
-)
-
 
 class Piece(NamedTuple):
     text: str
@@ -38,11 +32,6 @@ class Shown(NamedTuple):
     @property
     def length(self) -> int:
         return sum(len(piece.text) for piece in self.pieces)
-
-
-def make_visible(text: str) -> str:
-    """The same text with each character that cannot be seen written as its code point."""
-    return INVISIBLE.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
 
 
 def show_text(text: str, reference: str | None = None) -> Shown:

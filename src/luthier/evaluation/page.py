@@ -12,8 +12,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from luthier.evaluation import charts, wording
-from luthier.evaluation.display import Shown, make_visible, show_text
+from luthier.evaluation.display import Shown, show_text
 from luthier.evaluation.verdict import describe_sensitivity
+from luthier.tokens.visible import make_visible
 
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvalReport

@@ -19,7 +19,10 @@ TRAINED_ON_FILE = "trained_on.txt"
 
 
 class ModelCard(BaseModel):
-    """`trained_on` holds the prompt fingerprints of the training rows; it is kept in a file of its own."""
+    """`rows` counts what of `data` was used; empty for models older than that count.
+
+    `trained_on` holds the prompt fingerprints of the training rows; it is kept in a file of its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +33,7 @@ class ModelCard(BaseModel):
     template_hash: str
     system_prompt: str
     data: dict[str, Any]
+    rows: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any]
     metrics: dict[str, Any]
     run: str
@@ -58,6 +62,8 @@ def read_card(folder: Path) -> ModelCard:
 def describe_card(card: ModelCard) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in {**card.config, **card.metrics}.items())
     data = card.data
+    dropped = card.rows.get("train", {}).get("dropped", 0)
+    left_out = f", of which {dropped} were too long and left out" if dropped else ""
     return f"""---
 base_model: {card.base}
 library_name: peft
@@ -66,7 +72,7 @@ library_name: peft
 
 A LoRA adapter for `{card.base}`, tuned with Luthier {card.luthier_version} on {card.created_at:%Y-%m-%d}.
 
-Data: {data["name"]}, {data["rows"]} training rows, fingerprint `{data["fingerprint"][:16]}`.
+Data: {data["name"]}, {data["rows"]} training rows{left_out}, fingerprint `{data["fingerprint"][:16]}`.
 System prompt: {card.system_prompt or "none in common"}
 
 | setting or metric | value |

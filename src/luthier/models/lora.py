@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from luthier.errors import InvalidConfig
 
@@ -41,6 +42,16 @@ def attach_adapter(model: PreTrainedModel, settings: LoraSettings, *, seed: int)
         raise InvalidConfig(
             f"target_modules {targets!r} do not fit this model", hint="all-linear fits every model"
         ) from error
+
+
+def count_adapter_parameters(folder: Path, settings: LoraSettings) -> int:
+    """How many numbers an adapter of the model in `folder` has; no weight is read. Raises InvalidConfig."""
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+        model.requires_grad_(False)
+        adapted = attach_adapter(model, settings, seed=0)
+    return sum(parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad)
 
 
 def save_adapter(model: PeftModel, folder: Path, *, base: str) -> None:

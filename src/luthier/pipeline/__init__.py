@@ -6,7 +6,10 @@ is imported where it is used, so that checking a file does not wait for it.
 
 from __future__ import annotations
 
-from luthier.pipeline.data import check, explain_rule, load_test_set, split
+from luthier.pipeline.checking import check, explain_rule, list_rules, mend, refuse_log, write_sarif
+from luthier.pipeline.conversion import convert
+from luthier.pipeline.curation import curate
+from luthier.pipeline.data import load_test_set, split
 from luthier.pipeline.demo import DemoResult, demo
 from luthier.pipeline.evaluation import (
     chat,
@@ -20,28 +23,48 @@ from luthier.pipeline.evaluation import (
 from luthier.pipeline.home import open_home
 from luthier.pipeline.kept import list_bases, list_models, list_runs, show
 from luthier.pipeline.progress import Progress
-from luthier.pipeline.training import DEFAULT_BASE, tune
+from luthier.pipeline.tokens import measure_lengths, open_meter, preview, write_preview
+from luthier.pipeline.training import DEFAULT_BASE, estimate, tune
+from luthier.pipeline.versions import add_data, diff_data, find_data, list_data, log_data, show_data, write_data
 
 __all__ = [
     "DEFAULT_BASE",
     "DemoResult",
     "Progress",
+    "add_data",
     "chat",
     "check",
     "compare",
+    "convert",
+    "curate",
     "demo",
+    "diff_data",
+    "estimate",
     "evaluate",
     "explain_rule",
     "fetch_bases",
+    "find_data",
     "find_system_prompt",
     "list_bases",
+    "list_data",
     "list_models",
+    "list_rules",
     "list_runs",
     "load_test_set",
+    "log_data",
+    "measure_lengths",
+    "mend",
     "open_home",
+    "open_meter",
+    "preview",
+    "refuse_log",
     "show",
+    "show_data",
     "split",
     "start_engine",
     "tune",
+    "write_data",
+    "write_preview",
     "write_report",
+    "write_sarif",
 ]

@@ -5,41 +5,45 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luthier.data.check import check_file
 from luthier.data.reading import load_dataset
-from luthier.data.split import load_splits, split_dataset, write_splits
-from luthier.errors import UsageError, did_you_mean
+from luthier.data.split import split_dataset
+from luthier.data.split_folder import find_written, load_splits, write_splits
+from luthier.data.split_options import choose_options
+from luthier.errors import UsageError
+from luthier.pipeline.versions import find_data
 
 if TYPE_CHECKING:
-    from luthier.data.check import CheckReport
+    from typing import Unpack
+
     from luthier.data.dataset import Dataset
     from luthier.data.split import Splits
+    from luthier.data.split_options import SplitChoices
 
 
-def check(file: Path | str) -> CheckReport:
-    """Everything in a chat file that would spoil a model. Raises FileMissing."""
-    return check_file(Path(file))
+def split(
+    file: Path | str,
+    out: Path | str,
+    *,
+    like: Path | str | None = None,
+    is_fresh: bool = False,
+    **choices: Unpack[SplitChoices],
+) -> Splits:
+    """Writes train, validation and test files to the folder `out`: 80, 10 and 10 percent if nothing else is chosen.
 
-
-def explain_rule(code: str) -> dict[str, str]:
-    """What a rule of `check` finds, why, and how to mend it. Raises UsageError with the nearest codes."""
-    from luthier.data.lint.registry import ALL_RULES
-
-    rules = {rule.code: rule for rule in ALL_RULES}
-    rule = rules.get(code.upper())
-    if rule is None:
-        raise UsageError(f"there is no rule {code}", hint=did_you_mean(code.upper(), rules))
-    keys = ("code", "name", "severity", "finds", "why", "example", "hint")
-    return {key: getattr(rule, key) for key in keys}
-
-
-def split(file: Path | str, out: Path | str, *, seed: int = 0) -> Splits:
-    """Writes train, validation and test files of 80, 10 and 10 percent to the folder `out`."""
-    splits = split_dataset(load_dataset(Path(file)), seed=seed)
+    Rows of the split that stands there, or in the folder `like`, stay on their sides, unless `is_fresh`.
+    """
+    if like is not None and is_fresh:
+        raise UsageError("a fresh split is like no other", hint="name an earlier split, or ask for a fresh one")
+    earlier = None
+    if not is_fresh:
+        earlier = load_splits(Path(like)) if like is not None else find_written(Path(out))
+    options = choose_options(choices, earlier.origin.options if earlier and earlier.origin else None, place=like or out)
+    splits = split_dataset(load_dataset(find_data(file)), options, earlier=earlier)
     write_splits(splits, Path(out))
     return splits
 
 
 def load_test_set(path: Path) -> Dataset:
     """A folder's test split, or all rows of a file."""
+    path = find_data(path)
     return load_splits(path).test if path.is_dir() else load_dataset(path, minimum=1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.data.examples import example_path
-from luthier.pipeline.data import check, split
+from luthier.pipeline.checking import check
+from luthier.pipeline.data import split
 from luthier.pipeline.evaluation import compare, write_report
 from luthier.pipeline.home import open_home
 from luthier.pipeline.progress import Progress

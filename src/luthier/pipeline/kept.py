@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from luthier.pipeline.home import open_home
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 
 def show(name: str, *, home: Home | None = None) -> dict[str, Any]:
-    """What is kept about a model, a run or any artefact, by name, id or the beginning of a fingerprint."""
-    from luthier.store.inventory import describe_kept
+    """What is kept about a model, a run or any artefact, by name, id or the beginning of a fingerprint.
 
-    return describe_kept((home or open_home()).database, name)
+    Of a run, `rows` says which rows it used and which it left out; None for all else.
+    """
+    from luthier.store.inventory import describe_kept
+    from luthier.training.ledger import read_ledger
+
+    home = home or open_home()
+    found = describe_kept(home.database, name)
+    ledger = read_ledger(home.runs / found["name"]) if found["kind"] == "run" else None
+    return {**found, "rows": asdict(ledger) if ledger else None}
 
 
 def list_models(*, home: Home | None = None) -> list[ModelRecord]:

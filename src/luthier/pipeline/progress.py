@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """Who is told what goes on: stages, sentences, training events, and how many of how many answers are done."""
+    """Who is told what goes on: stages, sentences, training events, and how many of how many answers are done.
+
+    `count_rows` is told how many rows have been looked at, and how many there are: None where that is not known.
+    """
 
     start_stage: Announce = silent
     announce: Announce = silent
     observe: Observer = lambda event: None
     count_answers: Callable[[str, int, int], None] = lambda model, done, total: None
+    count_rows: Callable[[int, int | None], None] = lambda done, total: None

@@ -18,6 +18,7 @@ from luthier.store.locks import hold_lock, is_locked, locked
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 DISK_FULL_HINT = "free some space, or point LUTHIER_HOME at a larger disk"
 NOT_WRITABLE_HINT = "make it writable, or point LUTHIER_HOME at a folder that is yours"
@@ -29,12 +30,19 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
     Missing folders are created. Raises DiskFull or MachineError, and then leaves things as they were.
     """
+    with replace_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """As `write_atomic`, for what is too large to be in memory: the file becomes `path` when the block ends well."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -50,6 +58,20 @@ def replace_folder(path: Path) -> Iterator[Path]:
     What stood at `path` stands until then. What killed processes left beside it is cleared away first.
     Raises DiskFull or MachineError, also for what the disk refuses inside the block.
     """
+    with open_scratch(path) as fresh:
+        yield fresh
+        for entry in [fresh, *fresh.rglob("*")]:
+            _flush(entry)
+        with locked(path.parent):
+            _swap(fresh, path)
+
+
+@contextmanager
+def open_scratch(path: Path) -> Iterator[Path]:
+    """Yields an empty hidden folder beside `path`, on the same disk, that is gone when the block ends.
+
+    What killed processes left there is cleared away first. Raises as `replace_folder` does.
+    """
     with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.parent):
@@ -60,14 +82,17 @@ def replace_folder(path: Path) -> Iterator[Path]:
             fresh.mkdir()
         try:
             yield fresh
-            for entry in [fresh, *fresh.rglob("*")]:
-                _flush(entry)
-            with locked(path.parent):
-                _swap(fresh, path)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
             claim.unlink(missing_ok=True)
             os.close(handle)
+
+
+def place_file(finished: Path, path: Path) -> None:
+    """Moves a file that is complete to `path`, on the same disk, where it then survives a power cut."""
+    _flush(finished)
+    finished.replace(path)
+    _flush(path.parent)
 
 
 @contextmanager

@@ -36,6 +36,11 @@ class Home:
         return _ready(self.settings.home_path / "bases")
 
     @property
+    def embedders(self) -> Path:
+        """Downloaded models that turn texts into vectors, one folder each."""
+        return _ready(self.settings.home_path / "embedders")
+
+    @property
     def models(self) -> Path:
         """Adapters of registered models, one folder each."""
         return _ready(self.settings.home_path / "models")
@@ -44,6 +49,11 @@ class Home:
     def runs(self) -> Path:
         """Checkpoints and events of training runs, one folder each."""
         return _ready(self.settings.home_path / "runs")
+
+    @property
+    def data(self) -> Path:
+        """Rows of kept datasets, written out for what reads files."""
+        return _ready(self.settings.home_path / "data")
 
     # The imports below wait for their first use, so that a command without a database starts quickly.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
@@ -48,6 +49,11 @@ class ChatTemplate:
         vocabulary = json.dumps(sorted(self.tokenizer.get_vocab().items()))
         return hashlib.sha256(f"{self.text}\n{vocabulary}".encode()).hexdigest()
 
+    @cached_property
+    def control_tokens(self) -> tuple[str, ...]:
+        """Texts that the tokenizer reads as one token with a meaning of its own, such as the end of a turn."""
+        return tuple(self.tokenizer.all_special_tokens)
+
     def render(self, messages: Sequence[Message], *, tools: str = "", opens_answer: bool = False) -> str:
         """`opens_answer` appends what the model sees right before it answers.
 
@@ -85,13 +91,15 @@ class ChatTemplate:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _refuse_control_tokens(self, messages: Sequence[Message], tools: str) -> None:
-        texts = [(f"message {number}", text) for number, row in enumerate(messages, start=1) for text in _texts_of(row)]
-        for place, text in [*texts, ("the list of tools", tools)]:
-            for token in self.tokenizer.all_special_tokens:
+        texts = [(number, text) for number, row in enumerate(messages, start=1) for text in _texts_of(row)]
+        for number, text in [*texts, (None, tools)]:
+            for token in self.control_tokens:
                 if token in text:
+                    place = f"message {number}" if number else "the list of tools"
                     raise DataError(
                         f"{place} contains the model's control token {token!r}",
                         hint="remove it from the text: the template writes control tokens by itself",
+                        message_index=number,
                     )
 
 
@@ -115,12 +123,14 @@ def _refuse_lost_messages(messages: Sequence[Message], tools: str, rendered: str
             raise TemplateNotMaskable(
                 f"the chat template leaves out or rewrites the text of message {number} ({message.role})",
                 hint="take a base model whose template keeps every message",
+                message_index=number,
             )
         for call in message.tool_calls:
             if call.name not in rendered:
                 raise TemplateNotMaskable(
                     f"the chat template leaves out the tool call {call.name!r} of message {number}",
                     hint="take a base model whose template supports tools",
+                    message_index=number,
                 )
     for tool in json.loads(tools) if tools else []:
         name = tool.get("function", tool).get("name", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -13,6 +13,10 @@ from luthier.models.settings import LoraSettings, Precision
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+LATER_SETTINGS = frozenset({"overlong"})
+"""Settings that came after the first runs were kept."""
 
 
 class TrainingConfig(LoraSettings):
@@ -35,7 +39,11 @@ class TrainingConfig(LoraSettings):
     """Gradients longer than this are scaled down to it."""
 
     max_length: int | None = Field(default=None, ge=8)
-    """Longest example in tokens; a longer one is refused, never cut. Unset: the base model's context."""
+    """Longest example in tokens. Unset: the base model's context, which is also the most that can be set."""
+
+    overlong: Literal["refuse", "drop"] = "refuse"
+    """What becomes of longer examples: refuse stops before training and names them all, drop trains without them and
+    lists them with the run. None is ever cut, since a cut answer teaches the model to stop in the middle."""
 
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Tokens computed at once; a lower number needs less memory and, without dropout, changes no result."""
@@ -48,6 +56,13 @@ class TrainingConfig(LoraSettings):
 
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Decides the adapter's start and the order of the examples."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a run's id follows from. A later setting counts only where it is not at its default, which does what
+        was done before there was a choice: else an upgrade would give unfinished runs other ids.
+        """
+        unchanged = {name for name in LATER_SETTINGS if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", exclude=unchanged)
 
 
 def build_config(values: Mapping[str, Any]) -> TrainingConfig:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psutil
 import torch
 
 from luthier import __version__
@@ -20,6 +19,7 @@ from luthier.errors import LuthierError, RunInterrupted, RunNotResumable
 from luthier.models.architecture import read_architecture
 from luthier.models.card import ModelCard
 from luthier.models.digest import digest_weights
+from luthier.models.fetch import silent
 from luthier.models.loading import load_base, load_template, translate_memory_errors
 from luthier.models.lora import attach_adapter, get_adapter_state, save_adapter
 from luthier.models.registry import find_model, keep_model
@@ -29,7 +29,9 @@ from luthier.training.attention import can_pack, choose_attention
 from luthier.training.checkpoint import Checkpoints
 from luthier.training.events import EventLog, RunStarted
 from luthier.training.interrupt import catch_interrupts
+from luthier.training.ledger import write_ledger
 from luthier.training.loop import train_adapter
+from luthier.training.memory import find_free_memory
 from luthier.training.plan import plan_run, require_memory
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from luthier.data.dataset import Dataset
     from luthier.data.split import Splits
     from luthier.models.catalog import Base
+    from luthier.models.fetch import Announce
     from luthier.models.loading import LoadedBase
     from luthier.models.registry import TunedModel
     from luthier.store.home import Home
@@ -79,25 +82,32 @@ class RunOrder:
             "chat_template": load_template(self.base).hash,
             "train": self.splits.train.fingerprint,
             "validation": self.splits.validation.fingerprint,
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.describe(),
         }
 
 
-def execute_run(home: Home, order: RunOrder, *, observe: Observer) -> TunedModel:
-    """Trains from the latest checkpoint if there is one. Whatever ends it is written to the run's record."""
+class Trainable(NamedTuple):
+    """A base with its adapter attached; `config` is what this model can follow of the settings."""
+
+    base: LoadedBase
+    model: PeftModel
+    config: TrainingConfig
+
+
+def execute_run(home: Home, order: RunOrder, *, observe: Observer, announce: Announce = silent) -> TunedModel:
+    """Trains from the latest checkpoint if there is one. Whatever ends it is written to the run's record.
+
+    `announce` is told of rows that are left out; the run's ledger lists them.
+    """
     folder = home.runs / order.id
-    template = load_template(order.base)
+    plan = plan_order(order)
     architecture = read_architecture(order.base.folder)
-    splits, config = order.splits, order.config
-    plan = plan_run(template, splits.train, splits.validation, config, context_length=architecture.context_length)
-    require_memory(plan, architecture, config, available_bytes=_find_free_memory())
-    with _lock(home, order), _record(home, order) as run_fingerprint:
+    require_memory(plan, architecture, order.config, available_bytes=find_free_memory())
+    _announce_dropped(order, plan, announce)
+    with _lock(home, order), _record(home, order, plan) as run_fingerprint:
+        write_ledger(plan.ledger, folder)
         log = EventLog(folder / "metrics.jsonl")
-        base = load_base(order.base, precision=config.precision)
-        base.model.set_attn_implementation(choose_attention(base.model.config))
-        if not can_pack(base.model):
-            config = config.model_copy(update={"micro_batch_tokens": 1})  # one example at a time
-        model = attach_adapter(base.model, config, seed=config.seed)
+        base, model, config = prepare_model(order.base, order.config)
         with translate_memory_errors("training"), catch_interrupts() as is_stop_wanted:
             progress = train_adapter(
                 model,
@@ -107,8 +117,28 @@ def execute_run(home: Home, order: RunOrder, *, observe: Observer) -> TunedModel
                 observe=_log_and_show(log, observe),
                 is_stop_wanted=is_stop_wanted,
             )
-        card = _write_card(order, base, model, summarise_run(log, plan, progress, model))
+        card = _write_card(order, plan, base, model, metrics=summarise_run(log, plan, progress, model))
         return keep_model(home, card, lambda fresh: save_adapter(model, fresh, base=base.name), parent=run_fingerprint)
+
+
+def plan_order(order: RunOrder) -> Plan:
+    """Raises DataError or one of its kinds before any weight is loaded."""
+    return plan_run(
+        load_template(order.base),
+        order.splits.train,
+        order.splits.validation,
+        order.config,
+        context_length=read_architecture(order.base.folder).context_length,
+    )
+
+
+def prepare_model(base: Base, config: TrainingConfig) -> Trainable:
+    """Loads the weights and attaches a fresh adapter, which follows from the seed alone."""
+    loaded = load_base(base, precision=config.precision)
+    loaded.model.set_attn_implementation(choose_attention(loaded.model.config))
+    if not can_pack(loaded.model):
+        config = config.model_copy(update={"micro_batch_tokens": 1})  # one example at a time
+    return Trainable(loaded, attach_adapter(loaded.model, config, seed=config.seed), config)
 
 
 def find_finished(home: Home, order: RunOrder) -> TunedModel | None:
@@ -139,23 +169,33 @@ def find_common_system_prompt(dataset: Dataset) -> str:
     return first.content if not first_messages and first.role == "system" else ""
 
 
-def _write_card(order: RunOrder, base: LoadedBase, model: PeftModel, metrics: dict[str, Any]) -> ModelCard:
-    train = order.splits.train
+def _write_card(
+    order: RunOrder, plan: Plan, base: LoadedBase, model: PeftModel, *, metrics: dict[str, Any]
+) -> ModelCard:
     return ModelCard(
         name=order.name,
         base=base.name,
         base_weights_hash=base.weights_hash,
         weights_hash=_digest_adapter(model),
         template_hash=base.template.hash,
-        system_prompt=find_common_system_prompt(train),
-        data=train.manifest(),
+        system_prompt=find_common_system_prompt(plan.train_rows),
+        data=order.splits.train.manifest(),
+        rows=plan.ledger.summarise(),
         config=order.config.model_dump(mode="json"),
         metrics=metrics,
         run=order.id,
         luthier_version=__version__,
         created_at=datetime.now(UTC),
-        trained_on=frozenset(example.prompt_fingerprint for example in train.examples),
+        trained_on=frozenset(example.prompt_fingerprint for example in plan.train_rows.examples),
     )
+
+
+def _announce_dropped(order: RunOrder, plan: Plan, announce: Announce) -> None:
+    for side, rows in plan.ledger.sides.items():
+        if rows.dropped:
+            total = rows.rows + len(rows.dropped)
+            text = f"left out {len(rows.dropped)} of {total} {side} rows, longer than {plan.ledger.limit} tokens"
+            announce(f"{text}; `luthier show {order.id}` lists them")
 
 
 def _digest_adapter(model: PeftModel) -> str:
@@ -193,13 +233,13 @@ def _lock(home: Home, order: RunOrder) -> Iterator[None]:
 
 
 @contextmanager
-def _record(home: Home, order: RunOrder) -> Iterator[str]:
+def _record(home: Home, order: RunOrder, plan: Plan) -> Iterator[str]:
     """Yields the run's fingerprint. Its row says running, then how it ended; after a kill, running stays."""
     fingerprint = kept.keep_artefact(
         home.database,
         kind="run",
         name=order.id,
-        manifest={"run": order.id, **order.describe()},
+        manifest={"run": order.id, **order.describe(), "rows": plan.ledger.summarise()},
         parents=[keep_splits(home, order.splits)],
     )
     kept.start_run(
@@ -219,10 +259,3 @@ def _record(home: Home, order: RunOrder) -> Iterator[str]:
         kept.end_run(home.database, order.id, status="failed", error=error.message)
         raise
     kept.end_run(home.database, order.id, status="succeeded", model_name=order.name)
-
-
-def _find_free_memory() -> int:
-    """Bytes on the device that trains."""
-    if torch.cuda.is_available():
-        return torch.cuda.mem_get_info()[0]
-    return psutil.virtual_memory().available

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
@@ -72,6 +73,11 @@ class Row:
         return len(self.messages) > 0 and all(message.role in ROLES for message in self.messages)
 
     @cached_property
+    def uses_tools(self) -> bool:
+        """Whether rules about calls and their results have anything to look at."""
+        return any(message.role == "tool" or message.fields.get("tool_calls") for message in self.messages)
+
+    @cached_property
     def passages(self) -> tuple[Passage, ...]:
         return tuple(passage for message in self.messages for passage in _list_passages(message))
 
@@ -79,6 +85,21 @@ class Row:
     def text(self) -> str:
         """All passages, one below the other: what a rule searches first, before it looks where something stands."""
         return "\n".join(passage.text for passage in self.passages)
+
+    @cached_property
+    def answers(self) -> tuple[Passage, ...]:
+        """What the assistant says in words and is to learn: nothing that has the weight 0."""
+        return tuple(
+            Passage(message.position, message.role, message.text)
+            for message in self.messages
+            if message.role == "assistant" and message.fields.get("weight") != 0 and message.text
+        )
+
+    @cached_property
+    def tools_text(self) -> str:
+        """The list of tools as JSON, by which to remember what was found out about it; "" when there is no list."""
+        tools = self.fields.get("tools")
+        return json.dumps(tools) if isinstance(tools, list) and tools else ""
 
 
 class OpenAiChat(Format):

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from luthier.data.formats.alpaca import Alpaca
 from luthier.data.formats.openai_chat import OpenAiChat
 from luthier.data.formats.openai_preference import OpenAiPreference
 from luthier.data.formats.openai_reinforcement import OpenAiReinforcement
+from luthier.data.formats.prompt_completion import PromptCompletion
+from luthier.data.formats.question_answer import QuestionAnswer
+from luthier.data.formats.sharegpt import ShareGpt
+from luthier.data.formats.trl_preference import TrlPreference
 from luthier.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from luthier.data.formats.format import Format
 
-FORMATS: tuple[Format, ...] = (OpenAiReinforcement(), OpenAiChat(), OpenAiPreference())
+FORMATS: tuple[Format, ...] = (
+    TrlPreference(),
+    OpenAiReinforcement(),
+    OpenAiChat(),
+    OpenAiPreference(),
+    PromptCompletion(),
+    ShareGpt(),
+    Alpaca(),
+    QuestionAnswer(),
+)
 
 
 def detect_format(fields: dict[str, Any]) -> Format | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from luthier.conversation import canonical_json
 from luthier.data.formats.registry import FORMATS
 from luthier.data.jsonl import MAX_DEPTH, Line
 from luthier.data.lint.rule import Rule, quote
@@ -51,6 +52,7 @@ class ByteOrderMark(Rule[Line]):
     why = "Luthier skips it, but other readers take it for a part of the first row and refuse that"
     example = '\ufeff{"messages": []}'
     hint = "save the file as UTF-8 without a byte order mark"
+    fix = "writes the file without the mark"
 
     def check(self, subject: Line) -> Iterator[Finding]:
         if subject.has_mark:
@@ -83,7 +85,8 @@ class RowNotObject(Rule[Line]):
 
     def check(self, subject: Line) -> Iterator[Finding]:
         if subject.is_parsed and not isinstance(subject.value, dict):
-            yield self.finding(subject.number, f"the row is {quote(subject.value)}, not an object")
+            message = f"the row is {quote(subject.value)}, not an object"
+            yield self.finding(subject.number, message, text=canonical_json(subject.value))
 
 
 class RepeatedKey(Rule[Line]):
@@ -97,7 +100,7 @@ class RepeatedKey(Rule[Line]):
 
     def check(self, subject: Line) -> Iterator[Finding]:
         for key in subject.repeated_keys:
-            yield self.finding(subject.number, f"the key {quote(key)} stands twice in one object")
+            yield self.finding(subject.number, f"the key {quote(key)} stands twice in one object", text=key)
 
 
 class UnusableNumber(Rule[Line]):
@@ -112,7 +115,7 @@ class UnusableNumber(Rule[Line]):
     def check(self, subject: Line) -> Iterator[Finding]:
         for number in subject.bad_numbers:
             shown = number if len(number) <= 20 else f"{number[:17]}..."
-            yield self.finding(subject.number, f"{shown} is not a number that JSON can hold")
+            yield self.finding(subject.number, f"{shown} is not a number that JSON can hold", text=number)
 
 
 class BlankLine(Rule[Line]):
@@ -124,6 +127,7 @@ class BlankLine(Rule[Line]):
     why = "it is skipped, so the count of lines is not the count of rows"
     example = "   "
     hint = "nothing needs to be done; deleting the line is tidier"
+    fix = "leaves the line out"
 
     def check(self, subject: Line) -> Iterator[Finding]:
         if subject.is_blank:

@@ -1,11 +1,12 @@
-"""LD20x and LD21x: who speaks in a row, in which order, and which of it is learned."""
+"""LD20x and LD21x: whether a row has messages, who speaks in each, and which of it is learned."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from luthier.data.formats.openai_chat import EMPTY_MESSAGE_KEYS, MESSAGE_KEYS, ROLES, ROW_KEYS, Row
+from luthier.data.lint.amendment import amend_messages, holds_nothing, move_to_metadata
 from luthier.data.lint.rule import Rule, quote
 from luthier.errors import did_you_mean
 
@@ -14,13 +15,21 @@ if TYPE_CHECKING:
 
     from luthier.data.finding import Finding
 
+    Fields = dict[str, Any]
+
 ROLE_ALIASES = {
     "human": "user",
     "gpt": "assistant",
+    "chatgpt": "assistant",
+    "chatbot": "assistant",
     "bot": "assistant",
     "model": "assistant",
     "ai": "assistant",
 }
+"""What other tools call a role."""
+
+UNUSABLE_IN_NAMES = re.compile(r"[\s<|\\/>]+")
+"""What the OpenAI API refuses in the name of a message."""
 
 OTHER_FORMATS = {
     "prompt": "prompt and completion",
@@ -29,6 +38,16 @@ OTHER_FORMATS = {
     "instruction": "Alpaca",
 }
 """A key that gives another format away, with what that format is called."""
+
+
+FOR_GRADERS = "rows to reinforce end before the answer; in rows to learn from, put this under metadata"
+MISPLACED_KEYS = {
+    "weight": "weight belongs on an assistant message",
+    **dict.fromkeys(
+        ("reference", "reference_answer", "ground_truth", "expected_answer", "target", "item"), FOR_GRADERS
+    ),
+}
+"""Keys that have a meaning elsewhere, with the hint that says where."""
 
 
 class MissingMessages(Rule[Row]):
@@ -66,7 +85,8 @@ class MessageNotObject(Rule[Row]):
         messages = subject.fields.get("messages")
         for position, message in enumerate(messages if isinstance(messages, list) else (), 1):
             if not isinstance(message, dict):
-                yield self.finding(subject.line, f"message {position} is {quote(message)}, not an object")
+                text = f"message {position} is {quote(message)}, not an object"
+                yield self.finding(subject.line, text, at=position, text=str(message))
 
 
 class MissingRole(Rule[Row]):
@@ -81,7 +101,8 @@ class MissingRole(Rule[Row]):
     def check(self, subject: Row) -> Iterator[Finding]:
         for message in subject.messages:
             if message.role is None:
-                yield self.finding(subject.line, f"message {message.position} has no role")
+                text = f"message {message.position} has no role"
+                yield self.finding(subject.line, text, at=message.position, text=message.text)
 
 
 class UnknownRole(Rule[Row]):
@@ -92,6 +113,7 @@ class UnknownRole(Rule[Row]):
     why = "no chat template knows it, so the message would be dropped or refused"
     example = '{"messages": [{"role": "User", "content": "hello"}]}'
     hint = f"the roles are {', '.join(ROLES)}"
+    fix = "writes the role that is meant, as in User, human or gpt; one that nobody knows stays"
 
     def check(self, subject: Row) -> Iterator[Finding]:
         for message in subject.messages:
@@ -99,13 +121,16 @@ class UnknownRole(Rule[Row]):
             if role is None or role in ROLES or role == "function":
                 continue
             message_text = f"message {message.position} has the unknown role {quote(role)}"
-            yield self.finding(subject.line, message_text, hint=self._suggest(role))
+            hint = did_you_mean(_resolve_role(role), ROLES) if isinstance(role, str) else ""
+            yield self.finding(subject.line, message_text, at=message.position, text=str(role), hint=hint)
 
-    def _suggest(self, role: object) -> str:
-        if not isinstance(role, str):
-            return self.hint
-        lower = role.strip().lower()
-        return did_you_mean(ROLE_ALIASES.get(lower, lower), ROLES)
+    def mend(self, row: Fields) -> Fields:
+        def amend(message: Fields) -> Fields:
+            role = message.get("role")
+            meant = _resolve_role(role) if isinstance(role, str) else None
+            return {**message, "role": meant} if meant in ROLES else message
+
+        return amend_messages(row, amend)
 
 
 class UnknownRowKey(Rule[Row]):
@@ -117,13 +142,22 @@ class UnknownRowKey(Rule[Row]):
     why = "it would be ignored, and so would what you meant by it; OpenAI refuses the file too"
     example = '{"messages": [{"role": "user", "content": "hello"}], "weight": 1}'
     hint = f"the keys of a row are {', '.join(sorted(ROW_KEYS))}"
+    fix = "moves the key to metadata, or drops it when it holds nothing; one that looks misspelt stays"
 
     def check(self, subject: Row) -> Iterator[Finding]:
         if "messages" not in subject.fields:
             return
         for key in sorted(subject.fields.keys() - ROW_KEYS - {"functions"}):
-            hint = "weight belongs on an assistant message" if key == "weight" else did_you_mean(key, ROW_KEYS)
-            yield self.finding(subject.line, f"the row has the unknown key {quote(key)}", hint=hint)
+            hint = MISPLACED_KEYS.get(key) or did_you_mean(key, ROW_KEYS)
+            yield self.finding(subject.line, f"the row has the unknown key {quote(key)}", text=key, hint=hint)
+
+    def mend(self, row: Fields) -> Fields:
+        mended = move_to_metadata(row, known=ROW_KEYS | {"functions", "weight"}) if "messages" in row else row
+        prompt = row.get("input")
+        if isinstance(prompt, dict):
+            kept = {key: value for key, value in prompt.items() if key in ROW_KEYS or not holds_nothing(value)}
+            mended = {**mended, "input": kept}
+        return mended
 
 
 class UnknownMessageKey(Rule[Row]):
@@ -134,60 +168,26 @@ class UnknownMessageKey(Rule[Row]):
     why = "it would be ignored, and so would what you meant by it; OpenAI refuses the file too"
     example = '{"messages": [{"role": "user", "content": "hello", "text": "hello"}]}'
     hint = f"the keys of a message are {', '.join(sorted(MESSAGE_KEYS))}"
+    fix = "drops the key when it holds nothing"
 
     def check(self, subject: Row) -> Iterator[Finding]:
         for message in subject.messages:
+            if message.fields.keys() <= MESSAGE_KEYS:
+                continue
             for key in sorted(message.fields.keys() - MESSAGE_KEYS - {"function_call"}):
                 if key in EMPTY_MESSAGE_KEYS and not message.fields[key]:
                     continue
                 text = f"message {message.position} has the unknown key {quote(key)}"
-                yield self.finding(subject.line, text, hint=did_you_mean(key, MESSAGE_KEYS))
+                hint = did_you_mean(key, MESSAGE_KEYS)
+                yield self.finding(subject.line, text, at=message.position, text=key, hint=hint)
 
+    def mend(self, row: Fields) -> Fields:
+        kept = MESSAGE_KEYS | EMPTY_MESSAGE_KEYS
 
-class LastNotAssistant(Rule[Row]):
-    """A row that does not end with the assistant."""
+        def amend(message: Fields) -> Fields:
+            return {key: value for key, value in message.items() if key in kept or not holds_nothing(value)}
 
-    code = "LD207"
-    name = "last-not-assistant"
-    needs_answer = True
-    why = "the last message is the answer that the row teaches"
-    example = '{"messages": [{"role": "user", "content": "hello"}]}'
-    hint = "end each example with an assistant message"
-
-    def check(self, subject: Row) -> Iterator[Finding]:
-        if subject.has_known_roles and subject.messages[-1].role != "assistant":
-            yield self.finding(subject.line, f"the last message is from {subject.messages[-1].role}")
-
-
-class NoUser(Rule[Row]):
-    """A row in which nobody asks."""
-
-    code = "LD208"
-    name = "no-user"
-    why = "many chat templates refuse it, and a model in use is always asked something"
-    example = '{"messages": [{"role": "assistant", "content": "hello"}]}'
-    hint = "add the user message that the assistant answers"
-
-    def check(self, subject: Row) -> Iterator[Finding]:
-        if subject.has_known_roles and all(message.role != "user" for message in subject.messages):
-            yield self.finding(subject.line, "no message is from user")
-
-
-class ConsecutiveUsers(Rule[Row]):
-    """Two user messages with no answer between them."""
-
-    code = "LD209"
-    name = "consecutive-users"
-    severity = "warning"
-    why = "some chat templates insist that user and assistant take turns"
-    example = '{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}'
-    hint = "join the two, or put the missing answer between them"
-
-    def check(self, subject: Row) -> Iterator[Finding]:
-        for first, second in pairwise(subject.messages):
-            if first.role == second.role == "user":
-                text = f"messages {first.position} and {second.position} are both from user"
-                yield self.finding(subject.line, text)
+        return amend_messages(row, amend)
 
 
 class MisplacedWeight(Rule[Row]):
@@ -198,6 +198,7 @@ class MisplacedWeight(Rule[Row]):
     why = "weight says whether an answer is learned; only answers are, and only whole ones"
     example = '{"messages": [{"role": "user", "content": "hello", "weight": 1}]}'
     hint = "put weight 0 (do not learn this answer) or 1 on an assistant message, or leave it out"
+    fix = 'drops the weight of a message that is not an answer, and writes 1.0, true or "1" as 1; 0.5 stays'
 
     def check(self, subject: Row) -> Iterator[Finding]:
         for message in subject.messages:
@@ -205,9 +206,22 @@ class MisplacedWeight(Rule[Row]):
             if weight is None:
                 continue
             if message.role != "assistant":
-                yield self.finding(subject.line, f"message {message.position} has a weight but is not an answer")
+                text = f"message {message.position} has a weight but is not an answer"
+                yield self.finding(subject.line, text, at=message.position, text=str(weight))
             elif type(weight) is not int or weight not in (0, 1):
-                yield self.finding(subject.line, f"message {message.position} has the weight {quote(weight)}")
+                text = f"message {message.position} has the weight {quote(weight)}"
+                yield self.finding(subject.line, text, at=message.position, text=str(weight))
+
+    def mend(self, row: Fields) -> Fields:
+        def amend(message: Fields) -> Fields:
+            if message.get("role") != "assistant":
+                return {key: value for key, value in message.items() if key != "weight"}
+            weight = message.get("weight")
+            spelt = weight.strip() if isinstance(weight, str) else weight
+            whole = next((number for number in (0, 1) if spelt == number or spelt == str(number)), None)
+            return message if whole is None else {**message, "weight": whole}
+
+        return amend_messages(row, amend)
 
 
 class NothingTrained(Rule[Row]):
@@ -239,4 +253,37 @@ class NameNotText(Rule[Row]):
         for message in subject.messages:
             name = message.fields.get("name")
             if name is not None and not isinstance(name, str):
-                yield self.finding(subject.line, f"message {message.position} has the name {quote(name)}")
+                text = f"message {message.position} has the name {quote(name)}"
+                yield self.finding(subject.line, text, at=message.position, text=str(name))
+
+
+class UnusableName(Rule[Row]):
+    """A name with white space or one of the signs < | \\ / > in it."""
+
+    code = "LD217"
+    name = "unusable-name"
+    severity = "warning"
+    why = "OpenAI refuses such names, and in a chat template they can be mistaken for control tokens"
+    example = '{"messages": [{"role": "user", "content": "hello", "name": "Zoe Smith"}]}'
+    hint = "write the name without white space and without < | \\ / >, such as Zoe_Smith"
+    fix = "writes _ for what a name cannot hold"
+
+    def check(self, subject: Row) -> Iterator[Finding]:
+        for message in subject.messages:
+            name = message.fields.get("name")
+            if isinstance(name, str) and UNUSABLE_IN_NAMES.search(name):
+                text = f"message {message.position} has the unusable name {quote(name)}"
+                yield self.finding(subject.line, text, at=message.position, text=name)
+
+    def mend(self, row: Fields) -> Fields:
+        def amend(message: Fields) -> Fields:
+            name = message.get("name")
+            return {**message, "name": UNUSABLE_IN_NAMES.sub("_", name)} if isinstance(name, str) else message
+
+        return amend_messages(row, amend)
+
+
+def _resolve_role(role: str) -> str:
+    """What is meant by a role that other tools use, or that is in another case."""
+    spelt = role.strip().lower()
+    return ROLE_ALIASES.get(spelt, spelt)

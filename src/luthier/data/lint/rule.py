@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Subject = TypeVar("Subject")
 
+SHOWN_AROUND = 30
+"""Characters on each side of a place that a finding shows."""
+
 
 class Rule(ABC, Generic[Subject]):
     """A new rule is one such class in the file of its family and one line in `registry.py`.
@@ -64,3 +67,8 @@ def quote(value: object, *, longest: int = 40) -> str:
     """A value of the file inside a message: escaped, and cut where it would fill the screen."""
     text = repr(value)
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def show_around(text: str, index: int) -> str:
+    """The passage around a place in a text, with what cannot be seen written as an escape."""
+    return repr(text[max(index - SHOWN_AROUND, 0) : index + SHOWN_AROUND])[1:-1]

@@ -11,7 +11,7 @@ from luthier.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from luthier.data.finding import Finding
+    from luthier.data.check import CheckReport
     from luthier.data.lint.rule import Rule
 
 
@@ -21,8 +21,9 @@ class Selection:
 
     codes: frozenset[str]
 
-    def filter(self, findings: Iterable[Finding]) -> list[Finding]:
-        return [finding for finding in findings if finding.code in self.codes]
+    def narrow(self, report: CheckReport) -> CheckReport:
+        """The same report with the findings of these rules alone."""
+        return report.with_findings(finding for finding in report.findings if finding.code in self.codes)
 
 
 def select_rules(
@@ -70,11 +71,20 @@ def _fit(word: str, rule: Rule[Any]) -> int:
 
 
 def _describe_unknown(word: str, rules: Sequence[Rule[Any]]) -> UsageError:
-    looks_like_code = word[:2].upper() == "LD" and word[2:].isdigit()
-    near = did_you_mean(word.upper() if looks_like_code else word.lower(), [_name(rule, looks_like_code) for rule in rules])
-    hint = near if near.startswith("did you mean") else "`luthier check --list-rules` lists codes and names"
+    code = word.upper()
+    if code.startswith("LD"):
+        hint = did_you_mean(code, _list_relatives(code, [rule.code for rule in rules]))
+    else:
+        hint = did_you_mean(word.lower(), [rule.name for rule in rules])
+    if not hint.startswith("did you mean"):
+        hint = "`luthier check --list-rules` lists codes and names"
     return UsageError(f"there is no rule {word}", hint=hint)
 
 
-def _name(rule: Rule[Any], wants_code: bool) -> str:
-    return rule.code if wants_code else rule.name
+def _list_relatives(code: str, codes: Sequence[str]) -> list[str]:
+    """The codes that share the longest beginning with it: LD390 is a slip for LD309 rather than for LD904."""
+    for length in range(len(code), 0, -1):
+        relatives = [other for other in codes if other.startswith(code[:length])]
+        if relatives:
+            return relatives
+    return []

@@ -6,11 +6,15 @@ So a file may be larger than memory, and rules about the whole file are function
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from luthier.data import profile
+from luthier.data.answers.columns import AnswerColumns
+from luthier.data.answers.forms import Form
+from luthier.data.sketches import SketchColumn, read_row_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from luthier.data.dataset import Example
-
-TOOL_CALL, JSON, TEXT = range(3)
-"""Kinds of answers."""
 
 
 class Categories:
@@ -68,9 +69,10 @@ class Table:
         self.format_lines: dict[str, array[int]] = {}
         self.lines = array("Q")
         self.contents = array("Q")
+        self.sketches = SketchColumn()
         self.prompts = array("Q")
         self.systems = Categories()
-        self.answer_kinds = array("B")
+        self.answers = AnswerColumns()
         self.message_count = 0
         self.character_count = 0
 
@@ -82,11 +84,10 @@ class Table:
         self.has_pairs |= example.rejected is not None
         self.lines.append(example.line)
         self.contents.append(shorten_hash(example.content_fingerprint))
+        self.sketches.add(read_row_text(conversation))
         self.prompts.append(shorten_hash(example.prompt_fingerprint))
         self.systems.add(profile.system_prompt(example))
-        answer = conversation.answer
-        is_json = not answer.tool_calls and profile.holds_json(answer.content)
-        self.answer_kinds.append(TOOL_CALL if answer.tool_calls else JSON if is_json else TEXT)
+        self.answers.add(example)
         self.message_count += len(conversation.messages)
         self.character_count += sum(len(message.content) for message in conversation.messages)
 
@@ -100,10 +101,17 @@ class Table:
 
     @property
     def answer_kind(self) -> profile.AnswerKind:
-        """As `profile.answer_kind` has it."""
-        json_count, text_count = self.answer_kinds.count(JSON), self.answer_kinds.count(TEXT)
+        """`json` when at least 90 percent of the answers in words are bare JSON."""
+        json_count, text_count = (
+            self.answers.count(Form.JSON),
+            self.answers.count(*set(Form) - {Form.TOOL_CALL, Form.JSON}),
+        )
         is_json = json_count > 0 and json_count >= profile.COMMON_FRACTION * (json_count + text_count)
         return "json" if is_json else "text"
+
+    def find_index(self, line: int) -> int:
+        """Of a sound row, by the line that it begins on."""
+        return bisect_left(self.lines, line)
 
 
 def shorten_hash(fingerprint: str) -> int:

@@ -1,11 +1,14 @@
-"""LD25x: calls of tools, their answers, and the list that declares them."""
+"""LD25x and LD26x: calls of tools, and the answers to them."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from luthier.data.formats.openai_chat import Row, is_tool, is_tool_call
+from luthier.data.lint.amendment import amend_arguments, amend_conversations
+from luthier.data.lint.call_repair import name_answered_calls, repair_calls, write_arguments
 from luthier.data.lint.rule import Rule, quote
 from luthier.data.profile import holds_json
 from luthier.errors import did_you_mean
@@ -15,12 +18,17 @@ if TYPE_CHECKING:
 
     from luthier.data.finding import Finding
 
+    Fields = dict[str, Any]
+
 CALL = {"id": "c1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
 ASK = {"role": "user", "content": "What time is it?"}
 TELL = {"role": "assistant", "content": "Noon."}
 
+TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+"""What the OpenAI API accepts as the name of a function."""
 
-def _row(*messages: object, **fields: object) -> str:
+
+def write_row(*messages: object, **fields: object) -> str:
     return json.dumps({"messages": list(messages), **fields})
 
 
@@ -30,25 +38,30 @@ class MalformedCall(Rule[Row]):
     code = "LD251"
     name = "malformed-call"
     why = "the model would learn a call that no program can carry out"
-    example = _row(ASK, {"role": "assistant", "tool_calls": [{"name": "now", "arguments": {}}]})
+    example = write_row(ASK, {"role": "assistant", "tool_calls": [{"name": "now", "arguments": {}}]})
     hint = f"write tool_calls as [{json.dumps(CALL)}]"
+    fix = "puts a call into this form where only one reading is possible, as with arguments given as an object"
 
     def check(self, subject: Row) -> Iterator[Finding]:
         for message in subject.messages:
             calls = message.fields.get("tool_calls")
             if not calls and (calls is None or calls == []):
                 continue
+            text = ""
+            bad: list[Any] = [calls]
             if message.role != "assistant":
                 text = f"message {message.position} has tool_calls but is not from assistant"
-                yield self.finding(subject.line, text)
             elif not isinstance(calls, list):
                 text = f"tool_calls of message {message.position} is not a list"
-                yield self.finding(subject.line, text)
             else:
-                bad = [str(number) for number, call in enumerate(calls, 1) if not is_tool_call(call)]
-                if bad:
-                    text = f"tool call {', '.join(bad)} of message {message.position} is malformed"
-                    yield self.finding(subject.line, text)
+                numbers = [str(number) for number, call in enumerate(calls, 1) if not is_tool_call(call)]
+                bad = [call for call in calls if not is_tool_call(call)]
+                text = f"tool call {', '.join(numbers)} of message {message.position} is malformed" if numbers else ""
+            if text:
+                yield self.finding(subject.line, text, at=message.position, text=str(bad[0]))
+
+    def mend(self, row: Fields) -> Fields:
+        return amend_conversations(row, repair_calls)
 
 
 class ArgumentsNotJson(Rule[Row]):
@@ -57,16 +70,20 @@ class ArgumentsNotJson(Rule[Row]):
     code = "LD252"
     name = "arguments-not-json"
     why = "the model would learn to write arguments that cannot be parsed"
-    example = _row(ASK, {"role": "assistant", "tool_calls": [{**CALL, "function": {"name": "a", "arguments": ""}}]})
+    example = write_row(
+        ASK, {"role": "assistant", "tool_calls": [{**CALL, "function": {"name": "a", "arguments": ""}}]}
+    )
     hint = 'write the arguments as JSON text, such as "{}"'
+    fix = "writes {} for nothing, and a Python dict or an object in quotes as the JSON that it means"
 
     def check(self, subject: Row) -> Iterator[Finding]:
-        for message in subject.messages:
-            for call in message.calls:
-                arguments = call["function"]["arguments"]
-                if not (holds_json(arguments) and arguments.lstrip().startswith("{")):
-                    text = f"message {message.position} calls a tool with {quote(arguments)}, not a JSON object"
-                    yield self.finding(subject.line, text)
+        for passage in subject.passages:
+            if passage.is_arguments and not (holds_json(passage.text) and passage.text.lstrip().startswith("{")):
+                text = f"message {passage.position} calls a tool with {quote(passage.text)}, not a JSON object"
+                yield self.finding(subject.line, text, at=passage.position, text=passage.text)
+
+    def mend(self, row: Fields) -> Fields:
+        return amend_arguments(row, write_arguments)
 
 
 class MissingCallId(Rule[Row]):
@@ -75,16 +92,22 @@ class MissingCallId(Rule[Row]):
     code = "LD253"
     name = "missing-call-id"
     why = "without tool_call_id nobody knows which call is answered"
-    example = _row(ASK, {"role": "tool", "content": "12:00"}, TELL)
+    example = write_row(ASK, {"role": "tool", "content": "12:00"}, TELL)
     hint = "give the tool message the id of its call as tool_call_id"
+    fix = "fills in the id where one result directly follows one call"
 
     def check(self, subject: Row) -> Iterator[Finding]:
         for message in subject.messages:
             call_id = message.fields.get("tool_call_id")
             if message.role == "tool" and not isinstance(call_id, str):
-                yield self.finding(subject.line, f"message {message.position} is from tool, without a tool_call_id")
+                text = f"message {message.position} is from tool, without a tool_call_id"
+                yield self.finding(subject.line, text, at=message.position, text=message.text)
             elif message.role != "tool" and call_id is not None:
-                yield self.finding(subject.line, f"message {message.position} has a tool_call_id but is not from tool")
+                text = f"message {message.position} has a tool_call_id but is not from tool"
+                yield self.finding(subject.line, text, at=message.position, text=str(call_id))
+
+    def mend(self, row: Fields) -> Fields:
+        return amend_conversations(row, name_answered_calls)
 
 
 class UnansweredCall(Rule[Row]):
@@ -93,10 +116,12 @@ class UnansweredCall(Rule[Row]):
     code = "LD254"
     name = "unanswered-call"
     why = "the model would learn to go on without waiting for the result"
-    example = _row(ASK, {"role": "assistant", "tool_calls": [CALL]}, TELL)
+    example = write_row(ASK, {"role": "assistant", "tool_calls": [CALL]}, TELL)
     hint = "add the tool message with the result, or end the row with the call"
 
     def check(self, subject: Row) -> Iterator[Finding]:
+        if not subject.uses_tools:
+            return
         pending: dict[str, int] = {}
         for message in subject.messages:
             if message.role == "tool":
@@ -104,7 +129,7 @@ class UnansweredCall(Rule[Row]):
                 continue
             for call_id, position in pending.items():
                 text = f"the tool call {quote(call_id)} of message {position} is never answered"
-                yield self.finding(subject.line, text)
+                yield self.finding(subject.line, text, at=position, text=call_id)
             pending = {call["id"]: message.position for call in message.calls}
 
 
@@ -114,32 +139,20 @@ class AnswerWithoutCall(Rule[Row]):
     code = "LD255"
     name = "answer-without-call"
     why = "the model would learn to see results that it never asked for"
-    example = _row(ASK, {"role": "tool", "tool_call_id": "c9", "content": "12:00"}, TELL)
+    example = write_row(ASK, {"role": "tool", "tool_call_id": "c9", "content": "12:00"}, TELL)
     hint = "add the assistant message with the call, or correct the tool_call_id"
 
     def check(self, subject: Row) -> Iterator[Finding]:
+        if not subject.uses_tools:
+            return
         called: set[str] = set()
         for message in subject.messages:
             called.update(call["id"] for call in message.calls)
             call_id = message.fields.get("tool_call_id")
             if message.role == "tool" and isinstance(call_id, str) and call_id not in called:
                 text = f"message {message.position} answers the tool call {quote(call_id)}, which was not made"
-                yield self.finding(subject.line, text)
-
-
-class MalformedTools(Rule[Row]):
-    """A list of tools that is not a list of functions."""
-
-    code = "LD256"
-    name = "malformed-tools"
-    why = "the chat template prints the tools into the prompt, and cannot print these"
-    example = _row(ASK, TELL, tools=[{"name": "now"}])
-    hint = 'write tools as [{"type": "function", "function": {"name": "...", "parameters": {...}}}]'
-
-    def check(self, subject: Row) -> Iterator[Finding]:
-        tools = subject.fields.get("tools")
-        if tools is not None and not (isinstance(tools, list) and all(is_tool(tool) for tool in tools)):
-            yield self.finding(subject.line, "tools is not a list of functions")
+                hint = did_you_mean(call_id, called) if called else ""
+                yield self.finding(subject.line, text, at=message.position, text=message.text, hint=hint)
 
 
 class UndeclaredTool(Rule[Row]):
@@ -149,33 +162,114 @@ class UndeclaredTool(Rule[Row]):
     name = "undeclared-tool"
     severity = "warning"
     why = "the model would learn to call tools that it was not offered"
-    example = _row(ASK, {"role": "assistant", "tool_calls": [CALL]})
+    example = write_row(ASK, {"role": "assistant", "tool_calls": [CALL]})
     hint = "list the tool under tools"
 
     def check(self, subject: Row) -> Iterator[Finding]:
+        if not subject.uses_tools:
+            return
+        called = {call["function"]["name"]: message for message in subject.messages for call in message.calls}
         tools = subject.fields.get("tools")
         listed = tools if isinstance(tools, list) else []
         declared = {tool["function"]["name"] for tool in listed if is_tool(tool)}
-        called = {call["function"]["name"] for message in subject.messages for call in message.calls}
-        for name in sorted(called - declared):
+        for name in sorted(called.keys() - declared):
             hint = did_you_mean(name, declared) if declared else ""
-            yield self.finding(subject.line, f"the tool {quote(name)} is called but not listed", hint=hint)
+            text = f"the tool {quote(name)} is called but not listed"
+            yield self.finding(subject.line, text, at=called[name].position, text=name, hint=hint)
 
 
-class DeprecatedFunction(Rule[Row]):
-    """functions, function_call or the role function, which tools have replaced."""
+class RepeatedCallId(Rule[Row]):
+    """Two calls of a message with the same id."""
 
-    code = "LD258"
-    name = "deprecated-function"
-    why = "chat templates of today know tools only"
-    example = _row(ASK, {"role": "assistant", "content": None, "function_call": {"name": "now", "arguments": "{}"}})
-    hint = "convert to tools: tool_calls with an id, then a message from tool with that tool_call_id"
+    code = "LD260"
+    name = "repeated-call-id"
+    why = "nobody can tell which of them a result belongs to"
+    example = write_row(ASK, {"role": "assistant", "tool_calls": [CALL, CALL]})
+    hint = "give each call of a message an id of its own"
 
     def check(self, subject: Row) -> Iterator[Finding]:
-        if subject.fields.get("functions"):
-            yield self.finding(subject.line, "functions is deprecated")
+        if not subject.uses_tools:
+            return
         for message in subject.messages:
-            if message.fields.get("function_call"):
-                yield self.finding(subject.line, f"message {message.position} has the deprecated function_call")
-            if message.role == "function":
-                yield self.finding(subject.line, f"message {message.position} has the deprecated role function")
+            ids = [call["id"] for call in message.calls]
+            for call_id in dict.fromkeys(ids) if len(ids) > 1 else ():
+                count = ids.count(call_id)
+                if count > 1:
+                    text = f"{count} tool calls of message {message.position} have the id {quote(call_id)}"
+                    yield self.finding(subject.line, text, at=message.position, text=call_id)
+
+
+class UnusableToolName(Rule[Row]):
+    """A tool whose name has other signs than letters, digits, _ and -, or is too long."""
+
+    code = "LD261"
+    name = "unusable-tool-name"
+    severity = "warning"
+    why = "OpenAI refuses such a name, and so do many programs that serve a model"
+    example = write_row(ASK, TELL, tools=[{"type": "function", "function": {"name": "get time"}}])
+    hint = "use letters, digits, _ and -, at most 64 of them"
+
+    def check(self, subject: Row) -> Iterator[Finding]:
+        if not subject.uses_tools and not subject.fields.get("tools"):
+            return
+        tools = subject.fields.get("tools")
+        listed = tools if isinstance(tools, list) else []
+        names = {tool["function"]["name"]: None for tool in listed if is_tool(tool)}
+        names |= {call["function"]["name"]: m.position for m in subject.messages for call in m.calls}
+        for name, position in names.items():
+            if not TOOL_NAME.fullmatch(name):
+                yield self.finding(subject.line, f"a tool has the unusable name {quote(name)}", at=position, text=name)
+
+
+class ForbiddenParallelCalls(Rule[Row]):
+    """Several calls in a message of a row that forbids parallel calls."""
+
+    code = "LD264"
+    name = "forbidden-parallel-calls"
+    severity = "warning"
+    why = "the row would teach the opposite of what it asks for"
+    example = write_row(
+        ASK, {"role": "assistant", "tool_calls": [CALL, {**CALL, "id": "c2"}]}, parallel_tool_calls=False
+    )
+    hint = "leave parallel_tool_calls out, or make one call after the other"
+
+    def check(self, subject: Row) -> Iterator[Finding]:
+        if subject.fields.get("parallel_tool_calls") is not False:
+            return
+        for message in subject.messages:
+            if len(message.calls) > 1:
+                text = (
+                    f"message {message.position} makes {len(message.calls)} calls although parallel_tool_calls is false"
+                )
+                yield self.finding(subject.line, text, at=message.position)
+
+
+class CallAnsweredTwice(Rule[Row]):
+    """Two results for the same call."""
+
+    code = "LD266"
+    name = "call-answered-twice"
+    severity = "warning"
+    why = "a call has one result; the second one probably belongs to another call"
+    example = write_row(
+        ASK,
+        {"role": "assistant", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "c1", "content": "12:00"},
+        {"role": "tool", "tool_call_id": "c1", "content": "13:00"},
+        TELL,
+    )
+    hint = "delete one of the results, or correct its tool_call_id"
+
+    def check(self, subject: Row) -> Iterator[Finding]:
+        if not subject.uses_tools:
+            return
+        answered: set[str] = set()
+        for message in subject.messages:
+            if message.role != "tool":
+                answered = answered - {call["id"] for call in message.calls}
+                continue
+            call_id = message.fields.get("tool_call_id")
+            if isinstance(call_id, str) and call_id in answered:
+                text = f"message {message.position} answers the tool call {quote(call_id)} a second time"
+                yield self.finding(subject.line, text, at=message.position, text=message.text)
+            answered.add(str(call_id))
