@@ -31,7 +31,8 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     for row, text in enumerate(texts):
         for word in re.findall(r"\w+", text.casefold()):
             vectors[row, zlib.crc32(word.encode()) % DIMENSIONS] += 1
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def prompt_of(index: int) -> str:

@@ -10,7 +10,7 @@ from luthier.curation.answers import read_answer
 
 def read(content: str) -> tuple[str, list[tuple[str, str, str]]]:
     answer = read_answer(Message("assistant", content))
-    return answer.kind, [tuple(field) for field in answer.fields]
+    return answer.kind, [(field.path, field.type, field.text) for field in answer.fields]
 
 
 def test_the_values_of_json_stand_at_their_paths() -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from luthier.curation.mismatch import score_kin, score_match, uniform_posterior
 from tests.curation.requests import answer_of, build_candidates
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from luthier.curation.candidates import Candidates
+    from luthier.curation.signal import Scores
+
 
 def mix_ranks(matched: int, mismatched: int, *, seed: int) -> np.ndarray:
     """Ranks as they come: multiples of 1 / N, near 0 for those that match and anywhere for the others."""
     random = np.random.default_rng(seed)
     ranks = np.concatenate([random.beta(0.5, 40, matched), random.random(mismatched)])
-    return np.floor(ranks * len(ranks)) / len(ranks)
+    places: np.ndarray = np.floor(ranks * len(ranks)) / len(ranks)
+    return places
 
 
 def test_the_posteriors_add_up_to_the_number_of_mismatches() -> None:
@@ -50,8 +59,8 @@ def test_no_rows_and_few_rows_are_taken() -> None:
 
 
 @pytest.mark.parametrize("score", [score_match, score_kin])
-def test_answers_of_other_requests_are_the_most_suspicious(score: object) -> None:
+def test_answers_of_other_requests_are_the_most_suspicious(score: Callable[[Candidates], Scores]) -> None:
     swapped = {10: answer_of(23), 23: answer_of(10), 40: answer_of(57), 57: answer_of(40)}
-    scores = score(build_candidates(spoilt=swapped))  # type: ignore[operator]
+    scores = score(build_candidates(spoilt=swapped))
     assert set(np.argsort(-scores.values, kind="stable")[:4]) == set(swapped)
     assert "nearer to its request" in scores.reasons[10] or "nearest requests" in scores.reasons[10]

@@ -11,7 +11,8 @@ from luthier.curation.neighbours import find_nearest, rank_own
 
 def make_vectors(count: int, *, seed: int = 0) -> np.ndarray:
     vectors = np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 @pytest.fixture(params=[64 * 2**20, 1000], ids=["one block", "many blocks"])

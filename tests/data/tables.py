@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from luthier.data.finding import Finding
     from luthier.data.lint.rule import Rule
 
-FIRST_LINE = 1
-
 
 def talk(question: str, answer: Any, *, system: str = "Answer.", tools: str = "") -> Conversation:
     """An answer that is no text is written as JSON; a ToolCall is called."""
@@ -30,7 +28,7 @@ def fill_table(conversations: Iterable[Conversation], *, rejected: Iterable[str]
     """In lines from 1 on; with `rejected` answers, the rows are preferences."""
     table = Table(minimum=10)
     others = iter(rejected)
-    for line, conversation in enumerate(conversations, FIRST_LINE):
+    for line, conversation in enumerate(conversations, 1):
         other = next(others, None)
         table.row_count += 1
         table.add(Example(conversation, line, None if other is None else Message("assistant", other)))

@@ -47,6 +47,12 @@ def test_a_template_that_all_prompts_share_makes_nobody_alike() -> None:
     assert [(pair.first, pair.second) for pair in find_alike(vectors, free(200))] == [(7, 150)]
 
 
+def test_alike_prompts_with_other_labels_are_left_alone_and_the_next_one_is_tried() -> None:
+    vectors = unit(np.ones((3, 4)))
+    answers = gather_keys([key_answer(label) for label in ("yes", "no", "no")])
+    assert [(pair.first, pair.second) for pair in find_alike(vectors, answers)] == [(1, 2)]
+
+
 def test_few_vectors_are_compared_as_they_are() -> None:
     vectors = unit(np.array([[1, 0.1], [1, 0.2], [0, 1]]))
     assert MeaningSpace(vectors).compare(vectors) == pytest.approx(vectors @ vectors.T, abs=1e-6)

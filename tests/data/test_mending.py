@@ -6,26 +6,34 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from luthier.data.check import check_file
 from luthier.data.examples.messy import generate_lines
 from luthier.data.lint.registry import ALL_RULES
 from luthier.data.lint.rule import Rule
 from luthier.data.mending import ROUNDS, MendOrder, mend_file
-from luthier.errors import InvalidDataset, NameTaken, UsageError
+from luthier.errors import InvalidDataset, LuthierError, NameTaken, UsageError
 from tests.data.ledgers import read_jsonl, undo_change
 from tests.data.rows import ask, many, message, row, write
+from tests.data.test_fuzz import MESSAGE_KEYS, leaves, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from luthier.data.check import CheckReport
     from luthier.data.finding import Finding
     from luthier.data.mending import Mending
+
+messages = st.dictionaries(st.sampled_from(MESSAGE_KEYS), leaves, max_size=3)
+sound_rows = st.lists(messages, max_size=3).map(lambda some: row(message("user"), *some, message("assistant", "y\x01")))
+"""Sound at both ends, so that the rules look at what is between."""
 
 FIXES = {rule.code: rule for rule in ALL_RULES if rule.fix and not rule.is_privacy}
 
@@ -193,7 +201,12 @@ def test_rules_that_never_agree_come_to_an_end(tmp_path: Path) -> None:
 def test_a_rule_that_mends_only_a_part_is_not_asked_for_ever(tmp_path: Path) -> None:
     """LD210 leaves the weight 0.5 to a person."""
     half = row(message("user"), message("assistant", weight=0.5))
-    mending = mend(write(tmp_path / "a.jsonl", *many(12), half), tmp_path / "b.jsonl")
+    looks: list[Path] = []
+    source = write(tmp_path / "a.jsonl", *many(12), half)
+    mending = mend_file(
+        MendOrder(source, tmp_path / "b.jsonl", FIXES), check=lambda path: looks.append(path) or check_file(path)
+    )
+    assert len(looks) == 2
     assert mending.mended == {}
     assert "LD210" in {finding.code for finding in mending.report.findings}
 
@@ -206,7 +219,7 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
     ledger = write(tmp_path / "x.ledger.jsonl", *many(12))
     targets = ["a.jsonl", "link.jsonl", "hard.jsonl", "folder/a.jsonl"]
     for path, target in [*((source, tmp_path / name) for name in targets), (ledger, tmp_path / "x.jsonl")]:
-        with pytest.raises(UsageError, match="is the file to be mended"):
+        with pytest.raises(UsageError, match="is read here"):
             mend(path, target, replaces=True)
     assert source.read_text().splitlines() == ledger.read_text().splitlines() == many(12)
 
@@ -355,3 +368,20 @@ def test_only_the_kinds_that_are_asked_are_redacted(tmp_path: Path) -> None:
 def test_fixing_alone_redacts_nothing(tmp_path: Path) -> None:
     mend(write_private(tmp_path / "a.jsonl"), tmp_path / "b.jsonl")
     assert "[EMAIL_1]" not in (tmp_path / "b.jsonl").read_text()
+
+
+@given(st.lists(st.one_of(rows.map(json.dumps), sound_rows, st.binary(max_size=20)), max_size=6))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_whatever_a_file_holds_its_copy_can_be_read_and_the_rest_of_it_is_there(lines: list[str | bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        source = write(Path(folder) / "a.jsonl", *lines)
+        try:
+            mending = mend(source, Path(folder) / "b.jsonl", rules={**FIXES, **REDACTIONS})
+        except LuthierError:
+            return
+        copy = (Path(folder) / "b.jsonl").read_bytes().splitlines()
+        changes = read_jsonl(Path(folder) / "b.ledger.jsonl")
+        dropped = {change["line"] for change in changes if change["action"] == "dropped"}
+        assert all(isinstance(json.loads(line), dict | list | str | int | float | None) for line in copy)
+        assert len(copy) + len(dropped) >= check_file(source).summary["rows"]
+        assert mending.report.summary["rows"] == len(copy)

@@ -122,6 +122,10 @@ def test_every_link_of_a_group_is_verified() -> None:
     assert group_similar([*texts, *copies]) == [*range(400)]
 
 
+def test_texts_of_a_word_are_not_alike_by_chance() -> None:
+    assert list(find_similar(sketch_texts(VOCABULARY), threshold=0.4)) == []
+
+
 def test_empty_texts_are_alike_and_none_is_no_group() -> None:
     assert group_similar(["", "!", "a"]) == [0, 0, 2]
     assert group_similar([]) == []

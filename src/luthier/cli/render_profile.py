@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from luthier.cli.render import format_table
-from luthier.data.formats.registry import FORMATS
+from luthier.cli.render_convert import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +30,7 @@ def render_profile(report: CheckReport) -> str:
 
 def _describe_rows(report: CheckReport) -> Iterator[tuple[str, str]]:
     profile = report.profile
-    titles = {format_.name: format_.title for format_ in FORMATS}
-    yield "format", titles.get(report.format, report.format)
+    yield "format", TITLES[report.format]
     yield "system prompts", f"{report.summary['system_prompts']:,}"
     if profile["labels"]:
         yield "labels", _describe_labels(profile["labels"])

@@ -11,6 +11,8 @@ Severity = Literal["error", "warning", "info"]
 LONGEST_TEXT = 80
 """Characters of the user's text that a finding shows."""
 
+JOINERS = "\u200c\u200d"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -40,6 +42,13 @@ class Finding:
 
 
 def cut_text(text: str) -> str:
-    """Text on one line, of at most 80 characters."""
-    line = " ".join(text[: LONGEST_TEXT * 4].split())
+    """Text on one line, of at most 80 characters, with nothing in it that a terminal would obey."""
+    line = write_unseen(" ".join(text[: LONGEST_TEXT * 4].split()))
     return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 3]}..."
+
+
+def write_unseen(text: str) -> str:
+    """Characters that cannot be seen as escapes, except those that join others into emoji and words."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in JOINERS else repr(sign)[1:-1] for sign in text)

@@ -37,12 +37,16 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class MendOrder:
-    """`rules` are those that may mend, by code. Where one of them is about privacy, the ledger holds no values."""
+    """`rules` are those that may mend, by code. Where one of them is about privacy, the ledger holds no values.
+
+    Neither the source nor a file of `reads` is ever written over; others are when it `replaces`.
+    """
 
     source: Path
     target: Path
     rules: Mapping[str, Rule[Any]]
     columns: ColumnMap | None = None
+    reads: tuple[Path, ...] = ()
     replaces: bool = False
 
     @property
@@ -90,7 +94,7 @@ def mend_file(order: MendOrder, *, check: Callable[[Path], CheckReport]) -> Mend
 
 
 def refuse_targets(order: MendOrder) -> None:
-    """Raises UsageError where the source would be written over or can be read only once, NameTaken for other files."""
+    """Raises UsageError for a file that is read here, or a source that can be read only once; NameTaken for others."""
     if order.source.exists() and not (order.source.is_file() or order.source.is_dir()):
         raise UsageError(
             f"{order.source} can be read only once", hint="mending reads twice; save the rows to a file first"
@@ -98,10 +102,15 @@ def refuse_targets(order: MendOrder) -> None:
     for path in (order.target, order.ledger):
         if path.is_dir():
             raise NameTaken(f"{path} is a folder", hint="name a file that does not exist yet")
-        if path.exists() and order.source.exists() and path.samefile(order.source):
-            raise UsageError(f"{path} is the file to be mended", hint="write to another one; this one stays as it is")
+        if any(is_same_file(path, other) for other in (order.source, *order.reads)):
+            raise UsageError(f"{path} is read here, and stays as it is", hint="write the copy to a file of its own")
         if path.exists() and not order.replaces:
             raise NameTaken(f"{path} exists", hint="name another file, or replace this one with --force")
+
+
+def is_same_file(path: Path, other: Path) -> bool:
+    """By whatever names and links; a file that does not exist is the same as no other."""
+    return path.exists() and other.exists() and path.samefile(other)
 
 
 class _Workshop:

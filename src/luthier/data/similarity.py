@@ -35,6 +35,12 @@ MARGIN = 0.1
 RECALL = 0.99
 """Share of the pairs at the threshold that the bands bring together at the least."""
 
+ORDERED_BYTES = 16
+"""By how many bytes from the start of a band on its order goes."""
+
+BLOCK_ROWS = 65536
+"""Rows that are compared at once: 8 MB of sketches."""
+
 NEIGHBOURS = 4
 """With how many rows before it a row is compared in the order of each band."""
 
@@ -232,16 +238,28 @@ def _find_near(sketches: Sketches, threshold: float) -> Iterator[Edges]:
     In the order of a band and the bytes after it, rows that share the band stand together, and in a crowd those that
     share most of what follows (LSH Forest, Bawa et al. 2005): a few neighbours are enough, and no bucket is too full.
     """
+    if not len(sketches):
+        return
     size = choose_band_bytes(threshold)
-    turned = np.concatenate((sketches, sketches[:, :16]), axis=1)
     for start in range(0, SKETCH_BYTES - size + 1, size):
-        keys = np.ascontiguousarray(turned[:, start : start + 16]).view(">u8").astype(np.uint64)
+        columns = np.arange(start, start + ORDERED_BYTES) % SKETCH_BYTES
+        keys = np.ascontiguousarray(sketches[:, columns]).view(">u8").astype(np.uint64)
         order = np.lexsort((keys[:, 1], keys[:, 0]))
-        ordered = sketches[order]
-        for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
-            places = np.flatnonzero(estimate_similarity(ordered[step:], ordered[:-step]) >= threshold)
-            one, other = order[places], order[places + step]
-            yield Edges(np.minimum(one, other), np.maximum(one, other))
+        blocks = [_compare_neighbours(sketches, order, begin, threshold) for begin in range(0, len(order), BLOCK_ROWS)]
+        one, other = (np.concatenate(ends) for ends in zip(*blocks, strict=True))
+        yield Edges(np.minimum(one, other), np.maximum(one, other))
+
+
+def _compare_neighbours(sketches: Sketches, order: Indices, begin: int, threshold: float) -> Edges:
+    """The rows of one block of the order with those shortly after them; which end comes first is not said."""
+    block = order[begin : begin + BLOCK_ROWS + NEIGHBOURS]
+    ordered = sketches[block]
+    places = [
+        np.flatnonzero(estimate_similarity(ordered[step:], ordered[: max(len(ordered) - step, 0)]) >= threshold)
+        for step in range(1, NEIGHBOURS + 1)
+    ]
+    later = np.concatenate([found + step for step, found in enumerate(places, 1)])
+    return Edges(block[np.concatenate(places)], block[later])
 
 
 def _measure_jaccard(one: frozenset[int], other: frozenset[int]) -> float:

@@ -10,6 +10,7 @@ from luthier.data.formats.columns import parse_column_map
 from luthier.data.lint.family import family_of
 from luthier.data.lint.registry import ALL_RULES
 from luthier.data.lint.selection import find_rule
+from luthier.data.mending import MendOrder, is_same_file, mend_file
 from luthier.data.readers.reader import read_rows
 from luthier.errors import UsageError
 from luthier.pipeline.examination import CheckOrder, Examiner
@@ -50,8 +51,6 @@ def mend(
 
     Raises UsageError or NameTaken rather than write over the file itself or, unless it `replaces`, another one.
     """
-    from luthier.data.mending import MendOrder, mend_file
-
     order = CheckOrder(**choices)
     examiner, source = Examiner(order, home, progress), Path(file)
     chosen = [rule for rule in ALL_RULES if rule.fix and rule.code in order.selection.codes]
@@ -60,7 +59,9 @@ def mend(
     def check_round(path: Path) -> CheckReport:
         return examiner.examine(path, order.column_map if path == source else None)
 
-    return mend_file(MendOrder(source, Path(out), rules, order.column_map, replaces), check=check_round)
+    reads = (Path(order.against),) if order.against is not None else ()
+    mend_order = MendOrder(source, Path(out), rules, order.column_map, reads, replaces)
+    return mend_file(mend_order, check=check_round)
 
 
 def write_sarif(report: CheckReport, path: Path | str, *, exit_code: int, columns: Sequence[str] = ()) -> None:
@@ -75,7 +76,7 @@ def write_sarif(report: CheckReport, path: Path | str, *, exit_code: int, column
 def refuse_log(path: Path | str | None, *, beside: Sequence[Path | str | None]) -> None:
     """Raises UsageError for a log that would stand where one of these files stands or is going to."""
     for other in (Path(name).resolve() for name in beside if name is not None):
-        if path is not None and (Path(path).resolve() == other or _is_same_file(Path(path), other)):
+        if path is not None and (Path(path).resolve() == other or is_same_file(Path(path), other)):
             raise UsageError(f"{path} is not free for a log", hint="write the log to a file of its own")
 
 
@@ -92,7 +93,3 @@ def list_rules() -> list[dict[str, str]]:
 def describe_rule(rule: Rule[Any]) -> dict[str, str]:
     keys = ("code", "name", "severity", "finds", "why", "example", "hint", "fix")
     return {**{key: getattr(rule, key) for key in keys}, "family": family_of(rule.code)}
-
-
-def _is_same_file(path: Path, other: Path) -> bool:
-    return path.exists() and other.exists() and path.samefile(other)

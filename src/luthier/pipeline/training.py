@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.data.split_folder import load_splits
+from luthier.errors import InvalidDataset
 from luthier.pipeline.home import open_home
 from luthier.pipeline.progress import Progress
 from luthier.pipeline.versions import find_data
@@ -93,6 +94,11 @@ def _write_order(
     values = {**(read_recipe(find_recipe(recipe)) if recipe else {}), **(settings or {})}
     config = build_config(values)
     splits = load_splits(find_data(data, home=home))
+    if splits.train.is_preference:
+        raise InvalidDataset(
+            f"{data} holds pairs of a preferred and a rejected answer, and `tune` learns from single answers",
+            hint="`luthier convert FILE --to chat` keeps the preferred ones",
+        )
     for warning in splits.summary.warnings if splits.summary else ():
         progress.announce(f"warning: {warning}")
     return RunOrder(name, locate_base(home, base, announce=progress.announce), splits, config)

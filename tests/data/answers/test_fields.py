@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier.data.answers import fields as fields_module
@@ -36,7 +36,9 @@ def test_lines_of_a_type_are_those_of_all_its_notations() -> None:
 
 def test_keys_are_counted_by_the_kind_of_object() -> None:
     root = gather({"type": "a", "x": 1}, {"type": "b", "y": 1}, {"type": "a", "x": 2})
-    counts = {name: {keys: seen.count for keys, seen in group.items()} for name, group in root.key_sets.sightings.items()}
+    counts = {
+        name: {keys: seen.count for keys, seen in group.items()} for name, group in root.key_sets.sightings.items()
+    }
     assert counts == {"a": {("type", "x"): 2}, "b": {("type", "y"): 1}}
 
 
@@ -60,7 +62,11 @@ def test_values_are_forgotten_when_they_are_too_many_to_be_choices() -> None:
 
 def test_decimals_are_those_that_were_written() -> None:
     root = gather({"a": WrittenFloat("2.50")}, {"a": 2}, {"a": WrittenFloat("1e3")})
-    assert {places: seen.sample for places, seen in root.children["a"].decimals.items()} == {2: "2.50", 0: "2", -1: "1e3"}
+    assert {places: seen.sample for places, seen in root.children["a"].decimals.items()} == {
+        2: "2.50",
+        0: "2",
+        -1: "1e3",
+    }
     assert root.children["a"].padded.count == 1
 
 
@@ -83,12 +89,17 @@ def test_deep_long_and_wide_answers_are_looked_at_within_limits() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False).map(lambda f: WrittenFloat(repr(f))) | st.text(max_size=6),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False).map(lambda f: WrittenFloat(repr(f)))
+    | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
     max_leaves=12,
 )
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, min_size=1, max_size=4))
 def test_every_row_is_counted_at_the_root(answers: list[Any]) -> None:
     assert sum(gather(*answers).count_types().values()) == len(answers)

@@ -22,7 +22,11 @@ FENCE = "```"
         (f'{FENCE}{{"a": 1}}{FENCE}', Form.FENCED_JSON, '{"a": 1}'),
         ("~~~sql\nSELECT 1\n~~~", Form.FENCED_TEXT, "SELECT 1"),
         (f"{FENCE}python\nprint(1)\n{FENCE}\nRun it.", Form.TEXT, f"{FENCE}python\nprint(1)\n{FENCE}\nRun it."),
-        (f"{FENCE}a\n1\n{FENCE}\nor\n{FENCE}b\n2\n{FENCE}", Form.TEXT, f"{FENCE}a\n1\n{FENCE}\nor\n{FENCE}b\n2\n{FENCE}"),
+        (
+            f"{FENCE}a\n1\n{FENCE}\nor\n{FENCE}b\n2\n{FENCE}",
+            Form.TEXT,
+            f"{FENCE}a\n1\n{FENCE}\nor\n{FENCE}b\n2\n{FENCE}",
+        ),
         ('Sure! Here is the order: {"a": 1}', Form.WRAPPED_JSON, 'Sure! Here is the order: {"a": 1}'),
         ("Sure! Here is the query: SELECT 1", Form.CHATTY_TEXT, "SELECT 1"),
         (f"Here's the query:\n{FENCE}sql\nSELECT 1\n{FENCE}", Form.CHATTY_TEXT, "SELECT 1"),
@@ -49,7 +53,9 @@ def test_only_a_fence_around_everything_is_stripped() -> None:
     assert strip_fence(f"{FENCE}\na") is None
 
 
-@pytest.mark.parametrize("text", ["Sure! " * 5000, "`" * 50_000, "```" + " " * 50_000, "Here is " + "a " * 20_000, "{" * 9000])
+@pytest.mark.parametrize(
+    "text", ["Sure! " * 5000, "`" * 50_000, "```" + " " * 50_000, "Here is " + "a " * 20_000, "{" * 9000]
+)
 def test_a_long_text_is_read_at_once(text: str) -> None:
     """A pattern that tries every combination would not end before the next release."""
     assert read_answer(text).form in set(Form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier.data.answers.notation import LONGEST_NOTATION, read_notation
@@ -22,7 +22,8 @@ def test_kinds_are_told_apart() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "tomorrow", "May", "007", "v1.2", "5 kg", "555-1234", "1990-2000", "2024-13-01", "32/13/2024", "25:00", "9:61",
+        "", "tomorrow", "May", "007", "v1.2", "5 kg", "555-1234", "1990-2000", "2024-13-01", "32/13/2024", "25:00",
+        "9:61",
         "1,23,45", "1.2.3", "--5", "$5€", "١٢", "²", "4 Maybe 2024", "12" * LONGEST_NOTATION, "half past 3",
     ],
 )  # fmt: skip
@@ -86,6 +87,7 @@ def test_numbers_are_written_alike_when_they_have_a_notation_in_common(
     assert not any(fits(text) & fits(other) for other in unlike)
 
 
+@settings(deadline=None)
 @given(st.dates())
 def test_every_date_fits_the_notation_that_it_is_written_in(date) -> None:
     year = f"{date.year:04}"
@@ -95,6 +97,7 @@ def test_every_date_fits_the_notation_that_it_is_written_in(date) -> None:
     assert "D Mon YYYY" in fits(f"{date.day} {date:%b} {year}")
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=10**9, places=2))
 def test_every_number_fits_the_notation_that_it_is_written_in(number) -> None:
     assert "1,234.5" in fits(f"{number:,}")
@@ -103,6 +106,7 @@ def test_every_number_fits_the_notation_that_it_is_written_in(number) -> None:
     assert "1.234,5" in fits(f"{number:,}".translate(str.maketrans(",.", ".,")))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,:/-' $€%apmTZ+Mayjun\n\u202f", max_size=45))
 def test_no_text_stops_the_reading(text: str) -> None:
     read_notation(text)

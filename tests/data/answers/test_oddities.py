@@ -89,7 +89,9 @@ def test_a_value_is_a_slip_for_one_of_a_few_choices() -> None:
 
 
 def test_names_of_all_sorts_are_no_choices() -> None:
-    assert list(find_odd_values(values(*["Maria"] * 15, *(f"name {n}" for n in range(15)), "Mario"), is_label=True)) == []
+    assert (
+        list(find_odd_values(values(*["Maria"] * 15, *(f"name {n}" for n in range(15)), "Mario"), is_label=True)) == []
+    )
 
 
 def test_labels_that_several_rows_have_stand_alone_no_more() -> None:

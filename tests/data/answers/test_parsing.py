@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier.data.answers.parsing import WrittenFloat, find_json_inside, parse_answer
@@ -17,7 +17,8 @@ def test_objects_and_lists_are_parsed() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "7", '"word"', "null", "{", '{"a": NaN}', '{"a": 1e999}', "[" * 100_000, '{"a": 1} b', f"[{'9' * 5000}]"]
+    "text",
+    ["", "7", '"word"', "null", "{", '{"a": NaN}', '{"a": 1e999}', "[" * 100_000, '{"a": 1} b', f"[{'9' * 5000}]"],
 )
 def test_what_is_no_object_or_list_is_none(text: str) -> None:
     assert parse_answer(text) is None
@@ -51,6 +52,7 @@ def test_an_object_is_found_inside_a_text(text: str, value: object) -> None:
     assert find_json_inside(text) == value
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]":,1a ', max_size=40))
 def test_no_text_stops_the_parser(text: str) -> None:
     parse_answer(text)

@@ -13,7 +13,9 @@ from luthier.data.answers.fields import AnswerFields
 from luthier.data.answers.parsing import parse_answer
 from luthier.data.answers.schema import infer_schema
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+)
 JSON = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text("abAB_1", max_size=4), inner, max_size=5),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier.data.answers.spelling import count_slips, is_slip, normalise_words
@@ -57,11 +57,13 @@ def test_other_words_are_no_slips(text: str, other: str) -> None:
     assert not is_slip(text, other)
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_slips_are_counted_alike_from_both_sides(text: str, other: str) -> None:
     assert count_slips(text, other) == count_slips(other, text) == _count_slips_by_definition(text, other)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_words_normalised_again_stay_as_they_are(text: str) -> None:
     assert normalise_words(normalise_words(text)) == normalise_words(text)

@@ -105,7 +105,7 @@ def find_misspelt_keys(field: Field) -> dict[str, str]:
         common = [name for name, rows in counts.items() if rows >= max(10 * count, ESTABLISHED_ROWS)]
         near = [name for name in common if is_slip(key, name) and not any({key, name} <= keys for keys, _ in sets)]
         if near:
-            misspelt[key] = max(near, key=lambda name: counts[name])
+            misspelt[key] = max(near, key=lambda name: (counts[name], name))
     return misspelt
 
 
@@ -121,7 +121,7 @@ def find_odd_keys(field: Field) -> Iterator[OddKeys]:
         habits = own if own.total >= FEWEST_ROWS else shared
         for keys, sightings in group.items():
             meant = {misspelt.get(key, key) for key in keys}
-            missing = tuple(key for key in habits.required if key not in meant)
+            missing = tuple(key for key in field.children if key in habits.required and key not in meant)
             extra = tuple(key for key in keys if key in habits.odd)
             slips = {key: misspelt[key] for key in keys if key in misspelt}
             if missing or extra or slips:
@@ -227,7 +227,7 @@ def _group_key_sets(field: Field) -> list[dict[tuple[str, ...], Sightings]]:
 
 class _KeyHabits(NamedTuple):
     total: int
-    required: list[str]
+    required: set[str]
     odd: set[str]
 
 
@@ -238,7 +238,7 @@ def _find_habits(group: dict[tuple[str, ...], Sightings], misspelt: dict[str, st
         sets[frozenset(misspelt.get(key, key) for key in keys)] += seen.count
     total = sets.total()
     counts = _count_keys(sets.items())
-    required = [key for key, count in counts.items() if count == total or is_odd_count(total - count, total)]
+    required = {key for key, count in counts.items() if count == total or is_odd_count(total - count, total)}
     usual, usual_count = max(sets.items(), key=lambda item: item[1], default=(frozenset[str](), 0))
     is_closed = usual_count >= CLOSED_FRACTION * total
     odd = {key for key, count in counts.items() if is_closed and key not in usual and is_odd_count(count, total)}
@@ -247,11 +247,11 @@ def _find_habits(group: dict[tuple[str, ...], Sightings], misspelt: dict[str, st
 
 def _find_shared(habits_of_groups: Sequence[_KeyHabits]) -> _KeyHabits:
     """What objects of every kind have: at least the key that says of which kind they are."""
-    known = [set(habits.required) for habits in habits_of_groups if habits.total >= FEWEST_ROWS]
+    known = [habits.required for habits in habits_of_groups if habits.total >= FEWEST_ROWS]
     required = set.intersection(*known) if known else set()
     if len(known) == 1:
-        required &= VARIANT_KEYS
-    return _KeyHabits(sum(habits.total for habits in habits_of_groups), sorted(required), set())
+        required = required & VARIANT_KEYS
+    return _KeyHabits(sum(habits.total for habits in habits_of_groups), required, set())
 
 
 def _count_keys(sets: Iterable[tuple[frozenset[str], int]]) -> Counter[str]:

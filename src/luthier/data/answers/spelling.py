@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 SHORTEST_WITH_ONE_SLIP = 4
 SHORTEST_WITH_TWO_SLIPS = 8
@@ -32,9 +33,10 @@ def is_slip(text: str, intended: str) -> bool:
     """
     if text == intended or max(len(text), len(intended)) > LONGEST_COMPARED:
         return False
-    if _DIGITS.findall(text) != _DIGITS.findall(intended):
-        return False
     words, others = _split_words(text), _split_words(intended)
+    # Quick, because the values of a field are compared each with each.
+    if not words or not others or words[0][0] != others[0][0] or _DIGITS.findall(text) != _DIGITS.findall(intended):
+        return False
     if "".join(words) == "".join(others):
         return True
     if len(words) != len(others):
@@ -58,9 +60,10 @@ def count_slips(text: str, other: str) -> int:
     return above[-1]
 
 
-def _split_words(text: str) -> list[str]:
+@lru_cache(maxsize=2048)
+def _split_words(text: str) -> tuple[str, ...]:
     bare = _EDGE.sub("", text) or text.strip()
-    return _GAP.sub(" ", _CAMEL_HUMP.sub(" ", bare)).casefold().split()
+    return tuple(_GAP.sub(" ", _CAMEL_HUMP.sub(" ", bare)).casefold().split())
 
 
 def _is_mistyped(word: str, intended: str) -> bool:

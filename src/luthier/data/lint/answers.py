@@ -65,7 +65,7 @@ class OuterSpace(Rule[Row]):
             if stripped and len(stripped) != len(answer.text):
                 where = "begins" if answer.text[0].isspace() else "ends"
                 text = f"the answer in message {answer.position} {where} with white space"
-                yield self.finding(subject.line, text, at=answer.position, text=repr(answer.text[:20])[1:-1])
+                yield self.finding(subject.line, text, at=answer.position, text=repr(answer.text[:20]))
 
     def mend(self, row: Fields) -> Fields:
         return amend_messages(row, _strip_answer)

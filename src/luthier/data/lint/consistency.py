@@ -25,7 +25,7 @@ COMPARED = 600
 """Characters of a system prompt that are compared."""
 
 BEFORE_DIFFERENCE = 16
-LONGEST_SHOWN = 50
+LONGEST_SHOWN = 60
 """Characters that are shown of a long system prompt: some before the place where it begins to differ, and the rest."""
 
 
@@ -134,10 +134,11 @@ def _describe_prompt(prompt: str, usual: str, rows: str) -> str:
     if not usual:
         return f"the row has a system prompt, and {rows} have none"
     same = _count_same_start(prompt, usual)
-    start = max(0, same - BEFORE_DIFFERENCE) if max(len(prompt), len(usual)) > LONGEST_SHOWN else 0
+    is_long = max(len(repr(prompt)), len(repr(usual))) > LONGEST_SHOWN
+    start = usual.rfind(" ", 0, max(0, same - BEFORE_DIFFERENCE)) + 1 if is_long else 0
     said, expected = (("..." if start else "") + text[start:] for text in (prompt, usual))
-    cut = {"longest": LONGEST_SHOWN + 2}
-    return f"the system prompt is {quote(said, **cut)}, where {rows} have {quote(expected, **cut)}"
+    said, expected = quote(said, longest=LONGEST_SHOWN), quote(expected, longest=LONGEST_SHOWN)
+    return f"the system prompt is {said}, where {rows} have {expected}"
 
 
 def _count_same_start(text: str, other: str) -> int:

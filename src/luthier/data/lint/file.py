@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.conversation import canonical_json
 from luthier.data.formats.registry import FORMATS
-from luthier.data.jsonl import MAX_DEPTH, Line
-from luthier.data.lint.rule import Rule, quote
+from luthier.data.jsonl import MAX_DEPTH, SURROGATE_ESCAPE, Line
+from luthier.data.lint.rule import Rule, quote, show_around
 from luthier.data.lint.table import Table
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class NotUtf8(Rule[Line]):
         message = f"byte {bad.value:#04x} at offset {bad.offset} of the file is not UTF-8 text"
         is_wide = bad.value in (0, 0xFE, 0xFF)
         hint = "the file looks like UTF-16, or is not text at all; save it as UTF-8" if is_wide else ""
-        yield self.finding(subject.number, message, hint=hint)
+        text = subject.raw.decode("utf-8", "backslashreplace")
+        place = text.find(f"\\x{bad.value:02x}")
+        yield self.finding(subject.number, message, text=show_around(text, max(place, 0)), hint=hint)
 
 
 class ByteOrderMark(Rule[Line]):
@@ -71,7 +73,8 @@ class InvalidJson(Rule[Line]):
     def check(self, subject: Line) -> Iterator[Finding]:
         if subject.syntax:
             message = f"invalid JSON at column {subject.syntax.column}: {subject.syntax.message}"
-            yield self.finding(subject.number, message)
+            text = show_around(subject.raw.decode("utf-8", "replace"), subject.syntax.column - 1)
+            yield self.finding(subject.number, message, text=text)
 
 
 class RowNotObject(Rule[Line]):
@@ -159,7 +162,10 @@ class LoneSurrogate(Rule[Line]):
 
     def check(self, subject: Line) -> Iterator[Finding]:
         if subject.has_lone_surrogate:
-            yield self.finding(subject.number, "the row holds half of a surrogate pair")
+            text = subject.raw.decode("utf-8", "replace")
+            half = SURROGATE_ESCAPE.search(text)
+            window = show_around(text, half.start() if half else 0)
+            yield self.finding(subject.number, "the row holds half of a surrogate pair", text=window)
 
 
 class MixedFormats(Rule[Table]):

@@ -232,13 +232,17 @@ class ExportMarks(Rule[Row]):
 
 
 def _find_placeholder(text: str) -> re.Match[str] | None:
-    """Outside of code, where such signs are syntax, and of JSON."""
-    searches = [search for mark, search in PLACEHOLDER_SEARCHES if mark in text]
-    if not searches or text.lstrip().startswith(("{", "[{", '["', "<")):
+    """Outside of code, where such signs are syntax; in JSON only a bracket that is a whole value."""
+    start = text.lstrip()[:2]
+    is_json = start.startswith("{") or start in ("[{", '["')
+    searches = [search for mark, search in PLACEHOLDER_SEARCHES if mark in text and (mark == "[" or not is_json)]
+    if not searches or start.startswith("<"):
         return None
     prose = CODE.sub(lambda code: " " * len(code.group()), text) if "`" in text or "~~~" in text else text
-    found = (search.search(prose) for search in searches)
-    return min((match for match in found if match), key=lambda match: match.start(), default=None)
+    matches = [match for search in searches for match in search.finditer(prose)]
+    if is_json:
+        matches = [match for match in matches if text[match.start() - 1] == text[match.end() : match.end() + 1] == '"']
+    return min(matches, key=lambda match: match.start(), default=None)
 
 
 def _is_asked_for(placeholder: str, row: Row) -> bool:

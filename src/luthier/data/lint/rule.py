@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from luthier.data.finding import Finding, Severity, cut_text
+from luthier.data.finding import Finding, Severity, cut_text, write_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ class Rule(ABC, Generic[Subject]):
 
     @property
     def finds(self) -> str:
-        return type(self).__doc__ or ""
+        return cleandoc(type(self).__doc__ or "")
 
     def mend(self, row: dict[str, Any]) -> dict[str, Any] | None:
         """A mended copy of a row in which the rule found something; None drops the row. Only rules with `fix` mend."""
@@ -71,4 +72,4 @@ def quote(value: object, *, longest: int = 40) -> str:
 
 def show_around(text: str, index: int) -> str:
     """The passage around a place in a text, with what cannot be seen written as an escape."""
-    return repr(text[max(index - SHOWN_AROUND, 0) : index + SHOWN_AROUND])[1:-1]
+    return write_unseen(text[max(index - SHOWN_AROUND, 0) : index + SHOWN_AROUND])

@@ -43,7 +43,10 @@ GAP_MAILBOXES = words(
     "me first.last firstname.lastname foo bar xxx abc test example placeholder recipient sender myemail"
 )
 
-INTERNATIONAL = re.compile(r"(?<![\w.])[+\uff0b]\s?[(\d]")
+INTERNATIONAL = re.compile(r"(?<![\w.])[+\uff0b][ ]?(?:\(0?\d{1,4}\)|\d)[\d()\u00a0 ./-]{5,24}\d")
+PHONE_TAIL = re.compile(r"[()\u00a0 ./-]*[^()\u00a0 ./-]+\Z")
+"""The last group of digits, with what separates it from the others."""
+
 NORTH_AMERICAN_CORE = re.compile(r"[-.)] ?[0-9]{3}[-.][0-9]{4}")
 NORTH_AMERICAN = re.compile(r"(?<![\w.+/=$-])(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}(?![\w/-])(?!\.\d)")
 BESIDE_WORD = re.compile(
@@ -173,11 +176,11 @@ def find_emails(text: str) -> Iterator[Place]:
 def find_phones(text: str) -> Iterator[Place]:
     if "+" in text or "\uff0b" in text:
         for match in INTERNATIONAL.finditer(text):
-            yield from _match_phone(text, match.start(), text[match.start() : match.start() + 32].split("\n")[0], None)
+            yield from _match_phone(match.start(), match.group(), None)
     if not PHONE_CORE.search(text):
         return
     for match in NORTH_AMERICAN.finditer(text) if NORTH_AMERICAN_CORE.search(text) else ():
-        yield from _match_phone(text, match.start(), match.group(), "US")
+        yield from _match_phone(match.start(), match.group(), "US")
     if _has_phone_word(text):
         for match in BESIDE_WORD.finditer(text):
             value = match.group("value")
@@ -231,18 +234,29 @@ def _is_personal(local: str, domain: str) -> bool:
     return domain.rsplit(".", 1)[-1].lower() not in FILE_ENDINGS
 
 
-def _match_phone(text: str, offset: int, window: str, region: str | None) -> Iterator[Place]:
-    import phonenumbers
-    from phonenumbers import Leniency, PhoneNumberMatcher, PhoneNumberType
+def _match_phone(start: int, candidate: str, region: str | None) -> Iterator[Place]:
+    """The longest beginning of the candidate that is a whole number; other numbers may follow it."""
+    while len(candidate) > LEAST_PHONE_DIGITS:
+        if _is_personal_phone(candidate, region):
+            yield Place(start, start + len(candidate), candidate, "telephone number")
+            return
+        candidate = PHONE_TAIL.sub("", candidate)
 
-    personal = {PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
-    personal |= {PhoneNumberType.VOIP, PhoneNumberType.PERSONAL_NUMBER, PhoneNumberType.PAGER}
-    match = next(iter(PhoneNumberMatcher(window, region, leniency=Leniency.VALID, max_tries=10)), None)
-    if match is None or FICTIONAL_PHONE.search(str(match.number.national_number)):
-        return
-    if phonenumbers.number_type(match.number) in personal:
-        start = offset + match.start
-        yield Place(start, offset + match.end, text[start : offset + match.end], "telephone number")
+
+def _is_personal_phone(candidate: str, region: str | None) -> bool:
+    import phonenumbers
+    from phonenumbers import PhoneNumberType
+
+    try:
+        number = phonenumbers.parse(candidate, region)
+    except phonenumbers.NumberParseException:
+        return False
+    if not phonenumbers.is_valid_number(number) or FICTIONAL_PHONE.search(str(number.national_number)):
+        return False
+    return phonenumbers.number_type(number) in (
+        *(PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE),
+        *(PhoneNumberType.VOIP, PhoneNumberType.PERSONAL_NUMBER, PhoneNumberType.PAGER),
+    )
 
 
 def _is_card(digits: str) -> bool:
