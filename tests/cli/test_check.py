@@ -161,11 +161,20 @@ def test_mending_in_json_has_its_counts_beside_the_report(call: Call, repeated: 
         "source": str(repeated),
         "ledger": "clean.ledger.jsonl",
         "mended": {"LD901": 1},
+        "discarded": {},
         "dropped": 1,
         "lost": 0,
     }
     assert document["file"] == "clean.jsonl"
     assert document["summary"]["rows"] == 60
+
+
+def test_a_copy_without_the_rows_that_cannot_be_trained_on(call: Call, messy: Path) -> None:
+    outcome = call("check", messy, "--fix", "--redact", "--drop", "--out", "clean.jsonl")
+    assert outcome.code == 0
+    assert " rows that cannot be trained on\n" in outcome.out.split("left in clean.jsonl:\n")[0]
+    assert ", 0 errors, " in outcome.out.splitlines()[-1]
+    assert call("split", "clean.jsonl", "--out", "data").code == 0
 
 
 def test_what_is_not_selected_is_not_mended(call: Call, repeated: Path) -> None:
@@ -190,7 +199,8 @@ def test_redaction_goes_alone_or_with_fixes(call: Call, tmp_path: Path) -> None:
     [
         (["--fix"], "--out wrong.clean.jsonl"),
         (["--redact"], "--out wrong.clean.jsonl"),
-        (["--out", "x.jsonl"], "--fix, --redact or both"),
+        (["--drop"], "--out wrong.clean.jsonl"),
+        (["--out", "x.jsonl"], "--fix, --redact or --drop"),
         (["--fix", "--out", "wrong.jsonl", "--force"], "wrong.jsonl is read here"),
         (["--fix", "--out", "taken.jsonl"], "--force"),
         (["--fix", "--out", "taken.jsonl", "--against", "taken.jsonl", "--force"], "taken.jsonl is read here"),
@@ -296,6 +306,7 @@ def test_a_pipe_is_checked_but_not_mended(home_folder: Path, repeated: Path) -> 
     outcome = call_process(home_folder, "check", "-", input=text)
     assert outcome.code == 0
     assert "/dev/stdin:61: warning LD901" in outcome.out
+    assert "--out" not in outcome.out
     refused = call_process(
         home_folder, "check", "/dev/stdin", "--fix", "--out", str(home_folder / "b.jsonl"), input=text
     )

@@ -170,6 +170,25 @@ def load(raw: bytes) -> Any:
         return raw
 
 
+def test_rows_with_errors_are_dropped_on_demand_and_what_could_be_mended_is_kept(tmp_path: Path) -> None:
+    wrong = row(message("user"), message("assistant", ""))
+    shouting = row(message("USER"), message("assistant"))
+    source = write(tmp_path / "a.jsonl", "", "{", *many(60), b"caf\xe9", wrong, shouting, f"[{wrong}, 1]")
+    mending = mend_file(MendOrder(source, tmp_path / "b.jsonl", FIXES, drops=True), check=check_file)
+    assert not mending.report.has_errors
+    assert len(read_jsonl(tmp_path / "b.jsonl")) == 61
+    assert mending.discarded == {"LD101": 1, "LD103": 1, "LD104": 1, "LD303": 1}
+    assert mending.mended == {"LD107": 1, "LD204": 1}
+    assert mending.dropped_count == 5
+    dropped = {
+        change["line"]: change for change in read_jsonl(tmp_path / "b.ledger.jsonl") if change["code"] != "LD204"
+    }
+    assert [(line, change["action"], change["new_line"]) for line, change in sorted(dropped.items())] == [
+        (line, "dropped", None) for line in (1, 2, 63, 64, 66)
+    ]
+    assert [dropped[line]["before"] for line in (2, 63, 64)] == ["{", "caf\\xe9", json.loads(wrong)]
+
+
 class Flip(Rule[Any]):
     """A rule that is never content."""
 
@@ -334,13 +353,15 @@ def write_private(path: Path) -> Path:
 
 @pytest.mark.parametrize("rules", [REDACTIONS, {**FIXES, **REDACTIONS}], ids=["redacted", "fixed and redacted"])
 def test_what_is_redacted_is_neither_in_the_copy_nor_in_the_ledger(rules: dict[str, Rule[Any]], tmp_path: Path) -> None:
-    mending = mend(write_private(tmp_path / "a.jsonl"), tmp_path / "b.jsonl", rules=rules)
+    order = MendOrder(write_private(tmp_path / "a.jsonl"), tmp_path / "b.jsonl", rules, drops=True)
+    mending = mend_file(order, check=check_file)
     copy, ledger = ((tmp_path / name).read_text() for name in ("b.jsonl", "b.ledger.jsonl"))
     for value in PEOPLE:
         assert value not in copy
         assert value not in ledger
     assert {change["action"] for change in read_jsonl(tmp_path / "b.ledger.jsonl")} >= {"redacted", "dropped"}
     assert not any({"before", "after"} & set(change) for change in read_jsonl(tmp_path / "b.ledger.jsonl"))
+    assert {change["code"] for change in read_jsonl(tmp_path / "b.ledger.jsonl")} >= {"", "LD104"}
     assert mending.lost_count == 2
     assert not {finding.code for finding in mending.report.findings} & set(REDACTIONS)
 

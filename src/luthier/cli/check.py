@@ -37,7 +37,8 @@ Against = Annotated[Path | None, typer.Option(metavar="TEST", help="Find every r
 Semantic = Annotated[bool, typer.Option("--semantic", help="Also find rows that say the same in other words.")]
 Fix = Annotated[bool, typer.Option("--fix", help="Write a copy in which all is mended that needs no decision.")]
 Redact = Annotated[bool, typer.Option("--redact", help="Write a copy without secrets and personal data.")]
-Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Where --fix and --redact write the copy.")]
+Drop = Annotated[bool, typer.Option("--drop", help="Write a copy without the rows that cannot be trained on.")]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Where --fix, --redact and --drop write the copy.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a copy that is there already.")]
 Sarif = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the findings as SARIF, for CI.")]
 All = Annotated[bool, typer.Option("--all", help="Show all findings, not only the first five of each rule.")]
@@ -58,6 +59,7 @@ def check(
     is_semantic: Semantic = False,
     fixes: Fix = False,
     redacts: Redact = False,
+    drops: Drop = False,
     out: Out = None,
     replaces: Force = False,
     sarif: Sarif = None,
@@ -71,19 +73,20 @@ def check(
     Every rule looks at every row. The exit code is 1 when there are errors, or with --strict warnings, among the
     findings that --select and --ignore leave.
 
-    --fix and --redact, alone or together, write a copy to --out in OpenAI's format and report on that; the file
-    itself stays as it is. A copy clean.jsonl comes with clean.ledger.jsonl, which has each change and what stood there
-    before. With --redact it has no values at all, and lines that cannot be read are left out of the copy.
+    --fix, --redact and --drop, alone or together and then in this order, write a copy to --out in OpenAI's format
+    and report on that; the file itself stays as it is. A copy clean.jsonl comes with clean.ledger.jsonl, which has
+    each change and what stood there before. With --redact it has no values at all, and lines that cannot be read are
+    left out of the copy.
     """
     from luthier import pipeline
 
     if explain is not None or lists_rules:
         _show_rules(explain, as_json=as_json)
-    source = _require_source(file, out, is_mending=fixes or redacts)
+    source = _require_source(file, out, is_mending=fixes or redacts or drops)
     pipeline.refuse_log(sarif, beside=(source, out, against))
     words: CheckChoices = {"select": select or (), "ignore": ignore or (), "columns": columns or ()}
     choices: CheckChoices = {**words, "base": base, "against": against, "semantic": is_semantic}
-    copy = partial(pipeline.mend, source, fixes=fixes, redacts=redacts, replaces=replaces, **choices)
+    copy = partial(pipeline.mend, source, fixes=fixes, redacts=redacts, drops=drops, replaces=replaces, **choices)
     with show_progress() as progress:
         mending = copy(out, progress=progress) if out else None
         report = mending.report if mending else pipeline.check(source, progress=progress, **choices)
@@ -98,9 +101,9 @@ def _require_source(file: Path | None, out: Path | None, *, is_mending: bool) ->
     if file is None:
         raise UsageError("name a FILE, or a rule with --explain", hint="luthier check orders.jsonl")
     if is_mending and out is None:
-        raise UsageError("--fix and --redact write a copy", hint=f"name it: --out {file.stem}.clean.jsonl")
+        raise UsageError("--fix, --redact and --drop write a copy", hint=f"name it: --out {file.stem}.clean.jsonl")
     if out is not None and not is_mending:
-        raise UsageError("--out says where, not what", hint="add --fix, --redact or both")
+        raise UsageError("--out says where, not what", hint="add --fix, --redact or --drop, or several of them")
     return STDIN if file == Path("-") else file
 
 

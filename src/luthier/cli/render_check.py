@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.cli.render import format_table
@@ -13,7 +14,6 @@ from luthier.data.lint.registry import ALL_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from luthier.data.check import CheckReport
     from luthier.data.finding import Finding
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from luthier.data.mending import Mending
 
 RULES = {rule.code: rule for rule in ALL_RULES}
+
+DEVICES = Path("/dev")
 
 FINDINGS_SHOWN = 5
 """Of each rule, without --all."""
@@ -74,16 +76,16 @@ def render_rules(rules: Sequence[Mapping[str, str]]) -> str:
 
 
 def render_mending(mending: Mending) -> str:
-    """What was mended, rule by rule; what is left is for the report on the copy to say."""
-    counts = sorted(mending.mended.items())
-    rows = [(code, RULES[code].name, phrase_count(count, "line", "lines")) for code, count in counts]
-    lines = [f"mended: {phrase_count(sum(mending.mended.values()), 'finding', 'findings')}"]
-    lines += [f"  {line}" for line in format_table(rows).splitlines()] if rows else []
-    if mending.dropped_count:
-        lines.append(f"left out: {phrase_count(mending.dropped_count, 'line', 'lines')}")
-    if mending.lost_count:
-        lines.append(f"  {mending.lost_count:,} of them because they cannot be read")
+    """What was mended and what had to go, rule by rule; what is left is for the report on the copy to say."""
     target, ledger = mending.order.target, mending.order.ledger
+    lines = [f"mended: {phrase_count(mending.mended.total(), 'finding', 'findings')}", *_list_counts(mending.mended)]
+    if mending.discarded:
+        count = phrase_count(mending.discarded.total(), "row", "rows")
+        lines += [f"dropped: {count} that cannot be trained on", *_list_counts(mending.discarded)]
+    if mending.lost_count:
+        lines.append(f"lost: {phrase_count(mending.lost_count, 'line', 'lines')} that cannot be read")
+    if mending.dropped_count:
+        lines.append(f"left out in all: {phrase_count(mending.dropped_count, 'line', 'lines')}")
     return "\n".join([*lines, f"copy: {target}", f"ledger: {ledger}", "", f"left in {target}:", ""])
 
 
@@ -93,6 +95,7 @@ def describe_mending(mending: Mending) -> dict[str, Any]:
             "source": str(mending.order.source),
             "ledger": str(mending.order.ledger),
             "mended": dict(sorted(mending.mended.items())),
+            "discarded": dict(sorted(mending.discarded.items())),
             "dropped": mending.dropped_count,
             "lost": mending.lost_count,
         }
@@ -121,7 +124,15 @@ def phrase_count(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
+def _list_counts(counts: Mapping[str, int]) -> list[str]:
+    rows = [(code, RULES[code].name, phrase_count(count, "line", "lines")) for code, count in sorted(counts.items())]
+    return [f"  {line}" for line in format_table(rows).splitlines()] if rows else []
+
+
 def _suggest_fix(report: CheckReport) -> Iterator[str]:
+    """Nothing for a stream, which is gone when it has been read."""
+    if DEVICES in report.path.parents:
+        return
     for option, is_privacy in (("--fix", False), ("--redact", True)):
         rules = {code for code, rule in RULES.items() if rule.fix and rule.is_privacy is is_privacy}
         count = sum(finding.code in rules for finding in report.findings)

@@ -52,6 +52,11 @@ class LineMender:
             row = mended
         return self._write(row, line, changes)
 
+    def drop(self, line: Line, code: str) -> MendedLine:
+        """Without the line, because of a finding that nothing could mend."""
+        before = line.value if line.is_parsed else line.raw.decode("utf-8", "backslashreplace")
+        return MendedLine(None, (Change(line.number, code, "dropped", before=before),))
+
     def _keep(self, line: Line, changes: list[Change]) -> MendedLine:
         """A line that is no row stands as it stood, unless nobody can tell what would have to be redacted in it."""
         if line.is_parsed:

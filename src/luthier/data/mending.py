@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.data.changes import number_lines
 from luthier.data.jsonl import read_lines
-from luthier.data.line_mender import LineMender
+from luthier.data.line_mender import LineMender, MendedLine
 from luthier.data.lint.file import NotUtf8
 from luthier.data.readers.reader import read_rows
 from luthier.errors import InvalidDataset, NameTaken, UsageError
@@ -39,7 +39,8 @@ ROUNDS = 5
 class MendOrder:
     """`rules` are those that may mend, by code. Where one of them is about privacy, the ledger holds no values.
 
-    Neither the source nor a file of `reads` is ever written over; others are when it `replaces`.
+    With `drops`, rows that have errors in the end are left out. Neither the source nor a file of `reads` is ever
+    written over; others are when it `replaces`.
     """
 
     source: Path
@@ -47,6 +48,7 @@ class MendOrder:
     rules: Mapping[str, Rule[Any]]
     columns: ColumnMap | None = None
     reads: tuple[Path, ...] = ()
+    drops: bool = False
     replaces: bool = False
 
     @property
@@ -59,13 +61,15 @@ class MendOrder:
 
 
 class Mending(NamedTuple):
-    """`mended` counts by code the rows that were changed or dropped; `report` is on the file that was written.
+    """`mended` counts by code the lines in which a rule changed something or which it dropped.
 
-    `lost_count` counts the lines that had to be dropped without a rule: they could be neither read nor kept.
+    `discarded` counts the lines that went because of an error, by the first one; `lost_count` those that could be
+    neither read nor kept, and `dropped_count` all that went. `report` is on the file that was written.
     """
 
     order: MendOrder
     mended: Counter[str]
+    discarded: Counter[str]
     dropped_count: int
     lost_count: int
     report: CheckReport
@@ -88,9 +92,12 @@ def mend_file(order: MendOrder, *, check: Callable[[Path], CheckReport]) -> Mend
             report = check(workshop.rows)
             if not any(finding.code in order.rules for finding in report.findings):
                 break
+        if order.drops and report.has_errors:
+            workshop.drop_errors(report.findings)
+            report = check(workshop.rows)
         workshop.deliver()
     counts = workshop.dropped_count, workshop.lost_count
-    return Mending(order, workshop.mended, *counts, replace(report, path=order.target))
+    return Mending(order, workshop.mended, workshop.discarded, *counts, replace(report, path=order.target))
 
 
 def refuse_targets(order: MendOrder) -> None:
@@ -119,6 +126,7 @@ class _Workshop:
     def __init__(self, order: MendOrder, scratch: Path) -> None:
         self.rows = order.source
         self.mended: Counter[str] = Counter()
+        self.discarded: Counter[str] = Counter()
         self.dropped_count = self.lost_count = 0
         self._order = order
         self._mender = LineMender(order.rules)
@@ -129,17 +137,33 @@ class _Workshop:
 
     def mend_round(self, findings: Iterable[Finding]) -> bool:
         """Whether a rule has changed anything."""
-        codes = _gather_codes(findings, self._order.rules)
+        codes = _gather_codes(finding for finding in findings if finding.code in self._order.rules)
+
+        def mend(line: Line) -> MendedLine:
+            return self._mender.mend(line, codes.get(line.number, ()), self._columns)
+
+        return self._rewrite(mend, self.mended)
+
+    def drop_errors(self, findings: Iterable[Finding]) -> None:
+        codes = _gather_codes(finding for finding in findings if finding.severity == "error")
+
+        def drop(line: Line) -> MendedLine:
+            found = codes.get(line.number)
+            return self._mender.drop(line, found[0]) if found else self._mender.mend(line, ())
+
+        self._rewrite(drop, self.discarded)
+
+    def _rewrite(self, mend: Callable[[Line], MendedLine], tally: Counter[str]) -> bool:
+        """Whether anything was changed."""
         self._round += 1
         fresh = self._scratch / f"round-{self._round}.jsonl"
         sources, change_count = array("Q"), 0
         with fresh.open("wb") as rows, self._draft.open("a", encoding="utf-8", newline="\n") as draft:
             for line in self._read_rows():
                 source = line.number if self._sources is None else self._sources[line.number - 1]
-                mended = self._mender.mend(line, codes.get(line.number, ()), self._columns)
-                for change in mended.changes:
-                    draft.write(self._describe(replace(change, line=source)))
-                self._count(mended.changes)
+                mended = mend(line)
+                draft.writelines(self._describe(replace(change, line=source)) for change in mended.changes)
+                self._count(mended.changes, tally)
                 change_count += len(mended.changes)
                 if mended.text is not None:
                     rows.write(mended.text + b"\n")
@@ -171,8 +195,8 @@ class _Workshop:
     def _describe(self, change: Change) -> str:
         return json.dumps(change.to_json(shows_values=not self._order.redacts), ensure_ascii=False) + "\n"
 
-    def _count(self, changes: tuple[Change, ...]) -> None:
-        self.mended.update({change.code for change in changes if change.code})
+    def _count(self, changes: tuple[Change, ...], tally: Counter[str]) -> None:
+        tally.update({change.code for change in changes if change.code})
         self.dropped_count += any(change.action == "dropped" for change in changes)
         self.lost_count += any(change.code == "" for change in changes)
 
@@ -183,11 +207,11 @@ class _Workshop:
         return index + 1 if index < len(sources) and sources[index] == source else None
 
 
-def _gather_codes(findings: Iterable[Finding], rules: Mapping[str, Rule[Any]]) -> dict[int, list[str]]:
-    """For each line the codes of the rules that mend something there, each once."""
+def _gather_codes(findings: Iterable[Finding]) -> dict[int, list[str]]:
+    """For each line the codes of what was found there, each once."""
     codes: dict[int, list[str]] = {}
     for finding in findings:
-        if finding.line is not None and finding.code in rules:
+        if finding.line is not None:
             found = codes.setdefault(finding.line, [])
             if finding.code not in found:
                 found.append(finding.code)

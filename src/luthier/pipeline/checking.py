@@ -40,8 +40,9 @@ def mend(
     file: Path | str,
     out: Path | str,
     *,
-    redacts: bool = False,
     fixes: bool = True,
+    redacts: bool = False,
+    drops: bool = False,
     replaces: bool = False,
     home: Home | None = None,
     progress: Progress = Progress(),
@@ -49,6 +50,7 @@ def mend(
 ) -> Mending:
     """Writes a mended copy of a file and a ledger of what was changed; what can be mended is up to the chosen rules.
 
+    With `drops`, the rows that have errors all the same are left out of the copy.
     Raises UsageError or NameTaken rather than write over the file itself or, unless it `replaces`, another one.
     """
     order = CheckOrder(**choices)
@@ -60,7 +62,7 @@ def mend(
         return examiner.examine(path, order.column_map if path == source else None)
 
     reads = (Path(order.against),) if order.against is not None else ()
-    mend_order = MendOrder(source, Path(out), rules, order.column_map, reads, replaces)
+    mend_order = MendOrder(source, Path(out), rules, order.column_map, reads, drops, replaces)
     return mend_file(mend_order, check=check_round)
 
 

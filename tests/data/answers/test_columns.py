@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +15,11 @@ from luthier.data.answers.forms import Form
 from luthier.data.dataset import Example
 from luthier.data.facts import describe_table
 from luthier.data.lint import balance, consistency, fields, forms
+from luthier.data.lint.table import Table
+from tests.data.rows import sound_examples
 from tests.data.tables import fill_table, talk
+
+SNIPS = Path(__file__).parents[4] / "shared" / "data" / "snips.jsonl"
 
 RULES = (
     consistency.ConflictingAnswers(), consistency.OddSystemPrompt(), consistency.OddTool(),
@@ -74,6 +80,16 @@ def test_answers_are_json_when_nearly_all_of_those_in_words_are() -> None:
     assert columns_of(*rows, *calls, talk("a", "words")).are_json
     assert not columns_of(*rows[1:], talk("a", "words")).are_json
     assert not columns_of().are_json
+
+
+@pytest.mark.skipif(not SNIPS.is_file(), reason="the requests to a voice assistant are not part of the product")
+def test_real_requests_have_one_value_that_is_odd_indeed() -> None:
+    """Thirty-nine optional slots, values copied as people said them, and in one row a list among texts."""
+    table = Table(minimum=10)
+    for example in sound_examples(SNIPS):
+        table.add(example)
+    found = [(finding.line, finding.message) for rule in RULES for finding in rule.check(table)]
+    assert found == [(496, "'slots.restaurant_type' is a list, and text in 45 others")]
 
 
 def test_turns_and_tools_are_counted() -> None:

@@ -137,6 +137,12 @@ def test_a_text_that_is_no_date_is_found_among_dates() -> None:
     assert list(odd.sightings.lines) == [29]
 
 
+def test_scores_and_ranges_are_no_dates() -> None:
+    scores = [f"{1 + number % 10}/10" for number in range(40)]
+    assert find_undated(values(*scores, "0/10"), "date") is None
+    assert find_undated(values(*(f"0{score}" for score in scores[:9] * 3), "0/10"), "date") is not None
+
+
 def test_decimals_are_a_habit_only_where_zeros_are_written() -> None:
     kept = [{"v": WrittenFloat(f"{number}.{number % 10}0")} for number in range(40)]
     dumped = [{"v": WrittenFloat(f"{number}.{11 + number % 9}")} for number in range(40)]

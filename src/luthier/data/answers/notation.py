@@ -18,6 +18,7 @@ Kind = Literal["date", "time", "number"]
 LONGEST_NOTATION = 40
 """Characters; a longer text says more than a date or a number."""
 
+_BARE_PAIR = re.compile(r"[DM][-/][DM]")
 _DIGIT = re.compile(r"\d")
 
 
@@ -26,6 +27,11 @@ class Notation(NamedTuple):
 
     kind: Kind
     fits: frozenset[str]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it has to be a date or a time: `7/10` and `10-12` may be a score and a range, `07/10` is a date."""
+        return all(not _BARE_PAIR.fullmatch(pattern) for pattern in self.fits)
 
 
 @lru_cache(maxsize=8192)

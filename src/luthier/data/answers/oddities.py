@@ -208,12 +208,13 @@ def find_odd_decimals(field: Field) -> Iterator[OddNotation]:
 
 def find_undated(field: Field, kind: Kind) -> OddNotation | None:
     """Texts that are no date, or no time, where nearly all are."""
-    dated = [seen for notation, seen in field.notations.items() if notation.kind == kind]
-    count = count_rows(dated)
-    if not dated or not field.plain.count or not is_odd_count(field.plain.count, count + field.plain.count):
+    dated = {notation: seen for notation, seen in field.notations.items() if notation.kind == kind}
+    plain, count = field.plain, count_rows(dated.values())
+    is_certain = count_rows(seen for notation, seen in dated.items() if notation.is_certain) >= ESTABLISHED_ROWS
+    if not is_certain or not plain.count or not is_odd_count(plain.count, count + plain.count):
         return None
-    usual = max(dated, key=lambda seen: seen.count)
-    return None if is_copied(field.plain, usual) else OddNotation(field.plain, usual.sample, count)
+    usual = max(dated.values(), key=lambda seen: seen.count)
+    return None if is_copied(plain, usual) else OddNotation(plain, usual.sample, count)
 
 
 def _group_key_sets(field: Field) -> list[dict[tuple[str, ...], Sightings]]:

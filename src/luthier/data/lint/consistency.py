@@ -30,7 +30,7 @@ LONGEST_SHOWN = 60
 
 
 class ConflictingAnswers(Rule[Table]):
-    """The same prompt with different answers; of two preference rows, one that prefers what the other rejects."""
+    """The same prompt with different answers; of two preference rows, one that turns the other around."""
 
     code = "LD401"
     name = "conflicting-answers"
@@ -58,19 +58,17 @@ class ConflictingAnswers(Rule[Table]):
             yield self.finding(subject.line(index), text, at=subject.answers.positions[index], related=earlier)
 
     def _check_pairs(self, table: Table) -> Iterator[Finding]:
+        """That one answer beats a second, and the second a third, is a ranking and no conflict."""
         answers = table.answers
-        rejected: dict[tuple[int, int], int] = {}
-        preferred: dict[tuple[int, int], int] = {}
+        first: dict[tuple[int, int, int], int] = {}
         for index, prompt in enumerate(table.prompts):
-            wanted, unwanted = (prompt, answers.meanings[index]), (prompt, answers.rejections[index])
-            clash = rejected.get(wanted, preferred.get(unwanted))
+            preferred, rejected = answers.meanings[index], answers.rejections[index]
+            clash = first.get((prompt, rejected, preferred))
             if clash is not None:
-                text = (
-                    f"of two answers to the same prompt, the row prefers the one that line {table.line(clash)} rejects"
-                )
-                yield self.finding(table.line(index), text, at=answers.positions[index], related=table.line(clash))
-            preferred.setdefault(wanted, index)
-            rejected.setdefault(unwanted, index)
+                earlier = table.line(clash)
+                text = f"the row prefers the answer that line {earlier} rejects, and rejects the one it prefers"
+                yield self.finding(table.line(index), text, at=answers.positions[index], related=earlier)
+            first.setdefault((prompt, preferred, rejected), index)
 
 
 class OddSystemPrompt(Rule[Table]):

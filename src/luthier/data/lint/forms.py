@@ -50,9 +50,8 @@ class FormRule(Rule[Table]):
     def report(self, table: Table, messages: Mapping[int, str]) -> Iterator[Finding]:
         """`messages` by the index of the row."""
         answers = table.answers
-        texts = (
-            {place.line: place.text for seen in answers.samples.values() for place in seen.places()} if messages else {}
-        )
+        places = (place for seen in answers.samples.values() for place in seen.places())
+        texts = {place.line: place.text for place in places} if messages else {}
         for index, message in messages.items():
             line = table.line(index)
             yield self.finding(line, message, at=answers.positions[index], text=texts.get(line, ""))
@@ -150,8 +149,8 @@ class OddLength(FormRule):
         lengths = np.maximum(np.asarray(answers.lengths)[alike], 1)
         odd = _find_odd_lengths(lengths)
         low, high = np.percentile(np.delete(lengths, odd), (1, 99))
-        usual = f"nearly all others have {low:,.0f} to {high:,.0f}"
-        messages = {alike[i]: f"the answer is {lengths[i]:,} characters long, and {usual}" for i in odd}
+        usual = f"nearly all others have {low:,.0f} to {high:,.0f} characters"
+        messages = {alike[i]: f"{usual}, and this answer has {lengths[i]:,}" for i in odd}
         yield from self.report(subject, messages)
 
 

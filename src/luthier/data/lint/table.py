@@ -102,11 +102,9 @@ class Table:
     @property
     def answer_kind(self) -> profile.AnswerKind:
         """`json` when at least 90 percent of the answers in words are bare JSON."""
-        json_count, text_count = (
-            self.answers.count(Form.JSON),
-            self.answers.count(*set(Form) - {Form.TOOL_CALL, Form.JSON}),
-        )
-        is_json = json_count > 0 and json_count >= profile.COMMON_FRACTION * (json_count + text_count)
+        json_count = self.answers.count(Form.JSON)
+        word_count = len(self.answers.forms) - self.answers.count(Form.TOOL_CALL)
+        is_json = json_count > 0 and json_count >= profile.COMMON_FRACTION * word_count
         return "json" if is_json else "text"
 
     def find_index(self, line: int) -> int:
