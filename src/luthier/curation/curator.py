@@ -76,8 +76,8 @@ def propose_rows(path: Path, quota: Quota, *, embed: Embed, measure: Measure | N
     candidates = intake.unique
     if len(candidates) < FEWEST_CANDIDATES:
         raise InvalidDataset(
-            f"{path.name} has {len(candidates)} rows to choose from",
-            hint=f"`luthier check {path}` says what is wrong with the others",
+            f"{path.name} has {len(candidates) or 'no'} row{'' if len(candidates) == 1 else 's'} to choose from",
+            hint=f"rows with errors and copies do not count; `luthier check {path}` lists them",
         )
     rows = read_candidates(candidates, embed)
     scores = score_rows(rows, intake.findings, losses)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from luthier.curation.neighbours import find_nearest
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,6 +17,25 @@ if TYPE_CHECKING:
 
 POOL = 1.25
 """Rows to choose from for each row to keep: the least suspicious, with some room to prefer the different."""
+
+
+PAIRS_KEPT = 8_000_000
+"""Similarities in memory, some 130 MB: all there are among 2,800 rows."""
+
+LEAST_LIKE = 100
+"""Rows by which each row can be covered, however many rows there are."""
+
+
+class _Reach(NamedTuple):
+    """Which rows each row covers, and how well: those from `starts[row]` to `starts[row + 1]`."""
+
+    starts: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    similarities: Vectors
+
+    def of(self, row: int) -> tuple[NDArray[np.intp], Vectors]:
+        part = slice(self.starts[row], self.starts[row + 1])
+        return self.rows[part], self.similarities[part]
 
 
 class Choice(NamedTuple):
@@ -44,15 +65,13 @@ def choose_rows(vectors: Vectors, suspicions: Numbers, *, count: int) -> Choice:
 
 
 def _cover(vectors: Vectors, pool: NDArray[np.intp], worths: Numbers, count: int) -> list[int]:
-    """Lazy greedy (Minoux 1978): gains only shrink, so a gain that is still the largest when renewed is the one.
-
-    Needs memory for one column of similarities, not for a matrix.
-    """
+    """Lazy greedy (Minoux 1978): gains only shrink, so a gain that is still the largest when renewed is the one."""
+    reach = _find_reach(vectors)
     covered = np.zeros(len(vectors), dtype=np.float32)
 
     def gain(place: int) -> float:
-        similarities = np.clip(vectors @ vectors[pool[place]], 0.0, 1.0)
-        worth = float(np.maximum(similarities - covered, 0.0).sum(dtype=np.float64) * worths[place])
+        rows, similarities = reach.of(int(pool[place]))
+        worth = float(np.maximum(similarities - covered[rows], 0.0).sum(dtype=np.float64) * worths[place])
         return round(worth, 4)  # two rows that cover each other are worth the same, but for the last bits
 
     queue = [(-gain(place), place, 0) for place in range(len(pool))]
@@ -63,7 +82,21 @@ def _cover(vectors: Vectors, pool: NDArray[np.intp], worths: Numbers, count: int
         if age == len(chosen):
             row = int(pool[place])
             chosen.append(row)
-            covered = np.maximum(covered, np.clip(vectors @ vectors[row], 0.0, 1.0))
+            rows, similarities = reach.of(row)
+            covered[rows] = np.maximum(covered[rows], similarities)
         else:
             heapq.heappush(queue, (-gain(place), place, len(chosen)))
     return chosen
+
+
+def _find_reach(vectors: Vectors) -> _Reach:
+    """All pairs where there is room for them, and otherwise of each row those that are most like it."""
+    rows = len(vectors)
+    width = min(rows, max(LEAST_LIKE, PAIRS_KEPT // rows))
+    like = np.concatenate([np.arange(rows)[:, None], find_nearest(vectors, count=width - 1)], axis=1)
+    coverers = like.ravel()
+    order = np.argsort(coverers, kind="stable")
+    covered = np.repeat(np.arange(rows), like.shape[1])[order]
+    similarities = np.concatenate([vectors[row] @ vectors[like[row]].T for row in range(rows)])[order]
+    starts = np.searchsorted(coverers[order], np.arange(rows + 1))
+    return _Reach(starts, covered, np.clip(similarities, 0.0, 1.0))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from luthier.data.answers import fields as fields_module
 from luthier.data.answers.fields import AnswerFields, Field
+from luthier.data.answers.oddities import list_fields
 from luthier.data.answers.parsing import WrittenFloat
 
 
@@ -86,6 +87,8 @@ def test_deep_long_and_wide_answers_are_looked_at_within_limits() -> None:
     many = {f"k{n}": {f"l{m}": {"x": 1} for m in range(250)} for n in range(250)}
     root = gather(deep, [1] * 100_000, many, many)
     assert root.count_types() == {"object": 2, "array": 2}
+    seen = [field for field in list_fields(gather(many)) if field.count_types()]
+    assert len(seen) == fields_module.MOST_NODES
 
 
 JSON = st.recursive(

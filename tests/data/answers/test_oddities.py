@@ -120,6 +120,8 @@ def test_a_notation_is_odd_when_ten_others_agree_against_it() -> None:
 def test_a_text_that_fits_both_notations_speaks_against_none() -> None:
     """Ninety whole numbers are no evidence for a decimal point."""
     assert list(find_odd_notations(values(*["12"] * 90, "1.5", "2,5").notations, "number")) == []
+    assert list(find_odd_notations(values(*["12"] * 90, *["1.5"] * 10, *["2,5"] * 2).notations, "number")) == []
+    assert len(list(find_odd_notations(values(*["12"] * 90, *["1.5"] * 18, *["2,5"] * 2).notations, "number"))) == 1
     assert list(find_odd_notations(values(*["13/01/2024"] * 20, "01/02/2024").notations, "date")) == []
 
 

@@ -62,6 +62,11 @@ def test_a_slip_is_no_rare_label() -> None:
     ]
 
 
+def test_a_label_with_white_space_around_it_is_the_label() -> None:
+    table = table_of([*labels(order=89, refund=10), "order "])
+    assert find_messages(DominantLabel(), table) == ["90 of 100 rows have the label 'order'"]
+
+
 def copied(number: int, **change: object) -> tuple[str, dict[str, object]]:
     answer = {"name": f"Ana{number}", "town": f"Rome{number}", "item": f"lamp{number}", "count": number}
     return f"Ana{number} in Rome{number} wants lamp{number}", {**answer, **change}

@@ -108,6 +108,7 @@ def test_odd_lengths_are_far_beyond_all_others() -> None:
 def test_short_and_long_answers_in_plenty_are_no_outliers() -> None:
     assert find_lines(OddLength(), table_of([*["x" * 100] * 60, *["x" * 5000] * 6])) == []
     assert find_lines(OddLength(), table_of([*["yes", "no"] * 30, "perhaps"])) == []
+    assert find_lines(OddLength(), table_of([*["x" * 100] * 60, "x" * 50, "x" * 250, "x" * 33])) == [63]
     assert find_lines(OddLength(), table_of(["x" * 100] * 40 + ["x" * 5000])) == []
 
 

@@ -55,9 +55,12 @@ def parse_answer(text: str) -> dict[str, Any] | list[Any] | None:
 def find_json_inside(text: str) -> dict[str, Any] | list[Any] | None:
     """The object, or the list of objects, that stands somewhere in a text; None where there is none.
 
-    An empty object or a list such as [1] stands in much text that is no JSON.
+    An empty object or a list such as [1] stands in much text that is no JSON. Where the text itself begins with a
+    bracket that does not close, what stands inside is a part of JSON that was cut off.
     """
     start = text.find("{")
+    if start >= 0 and text[:start].strip() in ("", "["):
+        return _decode_at(text, text.index(text.strip()[0])) or None
     for _ in range(OBJECTS_TRIED):
         if start < 0:
             return None
