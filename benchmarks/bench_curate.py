@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from planted_noise import NoisyRows
 
     from luthier.curation.proposal import Proposal
-    from luthier.data.split import Splits
+    from luthier.data.splits.split import Splits
 
 FRACTIONS = (0.64, 0.06, 0.3)
 NOISE = 0.3
@@ -46,8 +46,8 @@ class Side(NamedTuple):
 
 def split_rows(data: Path, seed: int) -> Splits:
     from luthier.data.reading import load_dataset
-    from luthier.data.split import split_dataset
-    from luthier.data.split_options import choose_options
+    from luthier.data.splits.options import choose_options
+    from luthier.data.splits.split import split_dataset
 
     return split_dataset(load_dataset(data), choose_options({"fractions": FRACTIONS, "seed": seed}))
 

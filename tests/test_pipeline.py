@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import luthier
-from luthier.data.split_folder import to_jsonl
+from luthier.data.splits.folder import to_jsonl
 from luthier.engine.protocol import Sampling
 from luthier.engine.scripted_engine import ScriptedEngine
 from luthier.errors import InvalidDataset, UnlikeComparison

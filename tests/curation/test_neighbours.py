@@ -23,7 +23,7 @@ def block_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("block_bytes")
 def test_the_nearest_are_those_of_the_greatest_cosine_and_never_the_row_itself() -> None:
     vectors = make_vectors(60)
-    nearest = find_nearest(vectors, count=5)
+    nearest = find_nearest(vectors, count=5).rows
     for row in range(60):
         others = [other for other in range(60) if other != row]
         assert nearest[row].tolist() == sorted(others, key=lambda other: -float(vectors[row] @ vectors[other]))[:5]
@@ -39,9 +39,9 @@ def test_ranks_count_the_answers_that_are_nearer_than_the_own_one() -> None:
 
 
 def test_two_rows_have_one_neighbour_each_and_one_row_has_none() -> None:
-    assert find_nearest(make_vectors(2)).tolist() == [[1], [0]]
-    assert find_nearest(make_vectors(1)).shape == (1, 0)
+    assert find_nearest(make_vectors(2)).rows.tolist() == [[1], [0]]
+    assert find_nearest(make_vectors(1)).rows.shape == (1, 0)
 
 
 def test_of_rows_that_are_as_near_the_earlier_comes_first() -> None:
-    assert find_nearest(np.ones((4, 1), np.float32), count=2).tolist() == [[1, 2], [0, 2], [0, 1], [0, 1]]
+    assert find_nearest(np.ones((4, 1), np.float32), count=3).rows[2].tolist() == [0, 1, 3]

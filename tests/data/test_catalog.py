@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luthier.data.catalog import keep_splits
-from luthier.data.split import split_dataset
-from luthier.data.split_folder import load_splits, write_splits
+from luthier.data.splits.folder import load_splits, write_splits
+from luthier.data.splits.split import split_dataset
 from luthier.data.versions import add_version
 from luthier.store.catalog import find_artefact
 from luthier.store.inventory import trace_lineage

@@ -12,8 +12,8 @@ import pytest
 from luthier.data.check import check_file
 from luthier.data.dataset import Dataset
 from luthier.data.reading import load_dataset
-from luthier.data.split import split_dataset
-from luthier.data.split_folder import load_splits, write_splits
+from luthier.data.splits.folder import load_splits, write_splits
+from luthier.data.splits.split import split_dataset
 from luthier.errors import FileMissing
 from tests.data.rows import ask, codes, many, message, row, sound_examples, write
 

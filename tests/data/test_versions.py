@@ -10,7 +10,7 @@ import pytest
 from luthier.conversation import Message
 from luthier.data.dataset import Dataset, Example
 from luthier.data.reading import load_dataset
-from luthier.data.split_folder import to_jsonl
+from luthier.data.splits.folder import to_jsonl
 from luthier.data.versions import (
     add_version,
     find_by_rows,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from luthier.data.dataset import Dataset
-from luthier.data.dealing import SIDES, Unit, deal_units
-from luthier.data.split import Splits, split_dataset
-from luthier.data.split_options import EVEN_TENTHS, SplitOptions
+from luthier.data.splits.dealing import SIDES, Unit, deal_units
+from luthier.data.splits.options import EVEN_TENTHS, SplitOptions
+from luthier.data.splits.split import Splits, split_dataset
 from tests.support.rows_to_split import make_example, make_rows, phrase_question
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from luthier.conversation import Conversation, Message
 from luthier.data.dataset import Dataset, Example
-from luthier.data.split import Splits, split_dataset
+from luthier.data.splits.split import Splits, split_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

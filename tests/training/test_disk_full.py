@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from luthier.data.split_folder import to_jsonl
+from luthier.data.splits.folder import to_jsonl
 from tests.support.chats import make_dataset
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from luthier.errors import UsageError
 
 if TYPE_CHECKING:
     from luthier.data.check import CheckReport
-    from luthier.data.mending import Mending
+    from luthier.data.mending.mending import Mending
     from luthier.pipeline.examination import CheckChoices
 
 STDIN = Path("/dev/stdin")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from luthier.data.check import CheckReport
     from luthier.data.finding import Finding
     from luthier.data.lint.rule import Rule
-    from luthier.data.mending import Mending
+    from luthier.data.mending.mending import Mending
 
 RULES = {rule.code: rule for rule in ALL_RULES}
 

@@ -11,9 +11,9 @@ from luthier.evaluation.wording import phrase_fraction
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from luthier.data.bonds import Bundles
-    from luthier.data.split import Splits
-    from luthier.data.split_summary import LabelTable, SplitSummary
+    from luthier.data.splits.bonds import Bundles
+    from luthier.data.splits.split import Splits
+    from luthier.data.splits.summary import LabelTable, SplitSummary
 
 LABELS_SHOWN = 20
 

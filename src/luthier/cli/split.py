@@ -11,7 +11,7 @@ from luthier.cli import output
 from luthier.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from luthier.data.split_options import SplitChoices
+    from luthier.data.splits.options import SplitChoices
 
 
 def split(
@@ -55,7 +55,7 @@ def _read_choices(
     *, fractions: str | None, group_by: str | None, near: str | None, stratify: str | None, seed: int | None
 ) -> SplitChoices:
     """What was left out is not chosen: an earlier split may have it."""
-    from luthier.data.split_options import parse_fractions, parse_near
+    from luthier.data.splits.options import parse_fractions, parse_near
 
     choices: SplitChoices = {}
     if fractions is not None:

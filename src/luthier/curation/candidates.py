@@ -50,7 +50,7 @@ def read_candidates(examples: Sequence[Example], embed: Embed) -> Candidates:
         answers,
         prompt_vectors,
         embed([answer.text for answer in answers]),
-        find_nearest(prompt_vectors),
+        find_nearest(prompt_vectors).rows,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from luthier.curation.candidates import read_candidates
 from luthier.curation.likelihood import AnswerLosses
+from luthier.curation.neighbours import find_likest
 from luthier.curation.proposal import COPY, COVERED, ERROR, REFUSED, JudgedRow, Proposal
 from luthier.curation.selection import choose_rows
 from luthier.curation.signal import Blame, combine_scores, find_blame
@@ -120,11 +121,12 @@ def _measure(intake: _Intake, measure: Measure) -> list[AnswerLosses]:
 def _judge(rows: Candidates, scores: Sequence[Scores], choice: Choice) -> list[JudgedRow]:
     suspicions = combine_scores(scores, len(rows))
     kept = choice.order[: choice.kept]
+    stand_ins = find_likest(rows.prompt_vectors, rows.prompt_vectors[list(kept)], count=1)
     judged = []
     for rank, row in enumerate(choice.order, start=1):
         reasons = find_blame(scores, row)
         if rank > choice.kept and not reasons:
-            reasons = [_explain_covered(rows, row, kept)]
+            reasons = [_explain_covered(rows, kept[stand_ins.rows[row, 0]], float(stand_ins.similarities[row, 0]))]
         judged.append(
             JudgedRow(
                 line=rows.examples[row].line,
@@ -138,12 +140,9 @@ def _judge(rows: Candidates, scores: Sequence[Scores], choice: Choice) -> list[J
     return judged
 
 
-def _explain_covered(rows: Candidates, row: int, kept: Sequence[int]) -> Blame:
-    """Names the row that stands for it."""
-    similarities = rows.prompt_vectors[list(kept)] @ rows.prompt_vectors[row]
-    likest = int(similarities.argmax())
-    line = rows.examples[kept[likest]].line
-    return Blame(COVERED, 0.0, f"line {line}, which is kept, asks much the same (cosine {similarities[likest]:.2f})")
+def _explain_covered(rows: Candidates, stand_in: int, similarity: float) -> Blame:
+    line = rows.examples[stand_in].line
+    return Blame(COVERED, 0.0, f"line {line}, which is kept, is the likest request (cosine {similarity:.2f})")
 
 
 def _list_excluded(intake: _Intake, judged: int) -> list[JudgedRow]:

@@ -42,7 +42,7 @@ def score_labels(rows: Candidates) -> Scores:
     if labels is None or len(labelled) < 2:
         return Scores(LABEL, values, np.zeros(len(rows)), reasons)
     own = [str(labels.values[row]) for row in labelled]
-    nearest = find_nearest(rows.prompt_vectors[labelled])
+    nearest = find_nearest(rows.prompt_vectors[labelled]).rows
     votes = [
         _count_votes(label, [own[other] for other in others], labels.title)
         for label, others in zip(own, nearest, strict=True)

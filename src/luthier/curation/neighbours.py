@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,16 +21,29 @@ BLOCK_BYTES = 64 * 2**20
 """Of similarities at once, so that memory does not grow with the square of the rows."""
 
 
-def find_nearest(vectors: Vectors, *, count: int = NEIGHBOURS) -> NDArray[np.intp]:
-    """(N, min(count, N - 1)) indices by cosine, the nearest first; of those, the earlier row where two are as near."""
-    rows = len(vectors)
-    count = min(count, rows - 1)
-    nearest = np.empty((rows, max(count, 0)), dtype=np.intp)
-    for block in _blocks(rows):
-        similarities = vectors[block] @ vectors.T
-        similarities[np.arange(len(similarities)), np.arange(block.start, block.stop)] = -np.inf
-        nearest[block] = _find_largest(similarities, count)
-    return nearest
+class Nearest(NamedTuple):
+    """(N, k) each, the nearest first; of rows that are as near, the earlier one."""
+
+    rows: NDArray[np.intp]
+    similarities: Vectors
+
+
+def find_nearest(vectors: Vectors, *, count: int = NEIGHBOURS) -> Nearest:
+    """The k = min(count, N - 1) other rows of the greatest cosine."""
+    return find_likest(vectors, vectors, count=min(count, len(vectors) - 1), without_self=True)
+
+
+def find_likest(asking: Vectors, among: Vectors, *, count: int, without_self: bool = False) -> Nearest:
+    """For each of `asking` the likest of `among`; `without_self` when these are the same rows."""
+    found = Nearest(np.empty((len(asking), count), dtype=np.intp), np.empty((len(asking), count), dtype=np.float32))
+    for block in _blocks(len(asking), len(among)):
+        similarities = asking[block] @ among.T
+        if without_self:
+            similarities[np.arange(len(similarities)), np.arange(block.start, block.stop)] = -np.inf
+        places = _find_largest(similarities, count)
+        found.rows[block] = places
+        found.similarities[block] = np.take_along_axis(similarities, places, axis=1)
+    return found
 
 
 def _find_largest(values: Vectors, count: int) -> NDArray[np.intp]:
@@ -49,13 +62,13 @@ def rank_own(asking: Vectors, answering: Vectors) -> Numbers:
     """
     rows = len(asking)
     ranks = np.empty(rows)
-    for block in _blocks(rows):
+    for block in _blocks(rows, rows):
         similarities = asking[block] @ answering.T
         own = similarities[np.arange(len(similarities)), np.arange(block.start, block.stop)]
         ranks[block] = (similarities > own[:, None]).mean(axis=1)
     return ranks
 
 
-def _blocks(rows: int) -> Iterator[slice]:
-    height = max(1, BLOCK_BYTES // (4 * max(rows, 1)))
+def _blocks(rows: int, width: int) -> Iterator[slice]:
+    height = max(1, BLOCK_BYTES // (4 * max(width, 1)))
     return (slice(start, min(start + height, rows)) for start in range(0, rows, height))

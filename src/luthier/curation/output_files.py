@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from luthier.data.dealing import SIDES
+from luthier.data.splits.dealing import SIDES
 from luthier.errors import NameTaken, UsageError
 from luthier.store.files import write_atomic
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from luthier.curation.neighbours import find_nearest
+from luthier.curation.neighbours import find_likest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,10 +93,10 @@ def _find_reach(vectors: Vectors) -> _Reach:
     """All pairs where there is room for them, and otherwise of each row those that are most like it."""
     rows = len(vectors)
     width = min(rows, max(LEAST_LIKE, PAIRS_KEPT // rows))
-    like = np.concatenate([np.arange(rows)[:, None], find_nearest(vectors, count=width - 1)], axis=1)
-    coverers = like.ravel()
+    likest = find_likest(vectors, vectors, count=width)
+    coverers = likest.rows.ravel()
     order = np.argsort(coverers, kind="stable")
-    covered = np.repeat(np.arange(rows), like.shape[1])[order]
-    similarities = np.concatenate([vectors[row] @ vectors[like[row]].T for row in range(rows)])[order]
+    covered = np.repeat(np.arange(rows), width)[order]
+    similarities = likest.similarities.ravel()[order]
     starts = np.searchsorted(coverers[order], np.arange(rows + 1))
     return _Reach(starts, covered, np.clip(similarities, 0.0, 1.0))

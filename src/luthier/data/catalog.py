@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from luthier.conversation import fingerprint_json
-from luthier.data.dealing import SIDES
-from luthier.data.split_folder import to_jsonl
+from luthier.data.splits.dealing import SIDES
+from luthier.data.splits.folder import to_jsonl
 from luthier.data.versions import REFERENCE, find_by_rows
 from luthier.store.catalog import keep_artefact, list_artefacts
 
 if TYPE_CHECKING:
-    from luthier.data.split import Splits
+    from luthier.data.splits.split import Splits
     from luthier.store.home import Home
 
 KIND = "splits"

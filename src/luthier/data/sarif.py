@@ -15,7 +15,7 @@ from urllib.parse import quote
 from luthier import __version__
 from luthier.conversation import fingerprint_json
 from luthier.data.lint.family import family_of
-from luthier.data.redaction import redact_text
+from luthier.data.mending.redaction import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from luthier.data.dataset import Dataset
 from luthier.data.difference import compare_datasets
 from luthier.data.reading import read_written
-from luthier.data.split_folder import to_jsonl
+from luthier.data.splits.folder import to_jsonl
 from luthier.errors import InvalidConfig, NameTaken, UnknownArtefact, UsageError, did_you_mean
 from luthier.store.catalog import keep_artefact, list_artefacts
 from luthier.store.files import write_atomic

@@ -10,7 +10,7 @@ from luthier.data.formats.columns import parse_column_map
 from luthier.data.lint.family import family_of
 from luthier.data.lint.registry import ALL_RULES
 from luthier.data.lint.selection import find_rule
-from luthier.data.mending import MendOrder, is_same_file, mend_file
+from luthier.data.mending.mending import MendOrder, is_same_file, mend_file
 from luthier.data.readers.reader import read_rows
 from luthier.errors import UsageError
 from luthier.pipeline.examination import CheckOrder, Examiner
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from luthier.data.check import CheckReport
     from luthier.data.lint.rule import Rule
-    from luthier.data.mending import Mending
+    from luthier.data.mending.mending import Mending
     from luthier.pipeline.examination import CheckChoices
     from luthier.store.home import Home
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luthier.data.reading import load_dataset
-from luthier.data.split import split_dataset
-from luthier.data.split_folder import find_written, load_splits, write_splits
-from luthier.data.split_options import choose_options
+from luthier.data.splits.folder import find_written, load_splits, write_splits
+from luthier.data.splits.options import choose_options
+from luthier.data.splits.split import split_dataset
 from luthier.errors import UsageError
 from luthier.pipeline.versions import find_data
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from luthier.data.dataset import Dataset
-    from luthier.data.split import Splits
-    from luthier.data.split_options import SplitChoices
+    from luthier.data.splits.options import SplitChoices
+    from luthier.data.splits.split import Splits
 
 
 def split(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from luthier.data.check import CheckReport
-    from luthier.data.split import Splits
+    from luthier.data.splits.split import Splits
     from luthier.evaluation.report import EvalReport
     from luthier.models.registry import TunedModel
     from luthier.store.home import Home

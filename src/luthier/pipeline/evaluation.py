@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from luthier.conversation import Message
 from luthier.data.check import check_file
-from luthier.data.split_folder import load_splits
+from luthier.data.splits.folder import load_splits
 from luthier.engine.protocol import Request, Sampling
 from luthier.errors import UnknownBase
 from luthier.pipeline.data import load_test_set

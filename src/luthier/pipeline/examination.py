@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
 from luthier.data.check import check_file
-from luthier.data.clusters import find_clusters
-from luthier.data.contamination import OverlapFinder
 from luthier.data.formats.columns import parse_column_map
+from luthier.data.likeness.clusters import find_clusters
+from luthier.data.likeness.contamination import OverlapFinder
+from luthier.data.likeness.meaning import Meanings
 from luthier.data.lint.registry import MEANING_RULES, OVERLAP_RULES
 from luthier.data.lint.selection import select_rules
-from luthier.data.meaning import Meanings
 from luthier.data.readers.row_count import count_lines
 from luthier.pipeline.data import load_test_set
 from luthier.pipeline.home import open_home
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from luthier.data.check import CheckReport
-    from luthier.data.contamination import Overlap
     from luthier.data.dataset import Dataset, Example
     from luthier.data.finding import Finding
     from luthier.data.formats.columns import ColumnMap
+    from luthier.data.likeness.contamination import Overlap
+    from luthier.data.likeness.meaning import Embed
     from luthier.data.lint.selection import Selection
-    from luthier.data.meaning import Embed
     from luthier.pipeline.progress import Progress
     from luthier.store.home import Home
     from luthier.tokens.lengths import LengthMeter

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luthier.data.split_folder import load_splits
+from luthier.data.splits.folder import load_splits
 from luthier.errors import InvalidDataset
 from luthier.pipeline.home import open_home
 from luthier.pipeline.progress import Progress

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
     from luthier.data.dataset import Dataset
-    from luthier.data.split import Splits
+    from luthier.data.splits.split import Splits
     from luthier.models.catalog import Base
     from luthier.models.fetch import Announce
     from luthier.models.loading import LoadedBase

@@ -12,8 +12,8 @@ import pytest
 
 from luthier.data.check import check_file
 from luthier.data.examples import example_path
+from luthier.data.likeness.meaning import Meanings
 from luthier.data.lint.duplicates import ExactDuplicate, SameMeaning
-from luthier.data.meaning import Meanings
 from tests.data.rows import ask, many, sound_examples, write
 
 SNIPS = Path(__file__).parents[4] / "shared" / "data" / "snips.jsonl"

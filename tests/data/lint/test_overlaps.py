@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from luthier.data.contamination import find_overlaps
 from luthier.data.dataset import Dataset
+from luthier.data.likeness.contamination import find_overlaps
+from luthier.data.likeness.meaning import Meanings
 from luthier.data.lint.registry import MEANING_RULES, OVERLAP_RULES
-from luthier.data.meaning import Meanings
 from tests.data.rows import sound_examples
 
 if TYPE_CHECKING:
     from luthier.data.finding import Finding
-    from luthier.data.meaning import Embed
+    from luthier.data.likeness.meaning import Embed
     from luthier.models.embedding import Embedder
 
 CASES = Path(__file__).parent / "cases"

@@ -16,7 +16,7 @@ import luthier
 from luthier.data.formats.openai_chat import Row, view_row
 from luthier.data.formats.openai_preference import view_pair
 from luthier.data.lint.registry import PAIR_RULES, ROW_RULES
-from luthier.data.redaction import redact_row
+from luthier.data.mending.redaction import redact_row
 
 if TYPE_CHECKING:
     from luthier.data.finding import Finding

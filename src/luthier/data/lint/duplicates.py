@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from luthier.data.likeness.meaning import Meanings
+from luthier.data.likeness.similarity import find_similar
 from luthier.data.lint.rule import Rule
 from luthier.data.lint.table import Table, find_first
-from luthier.data.meaning import Meanings
-from luthier.data.similarity import find_similar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from luthier.data.finding import Finding
-    from luthier.data.similarity import Pair
+    from luthier.data.likeness.similarity import Pair
 
 MANY_ROWS = 100
 MOST_FRACTION = 0.5

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luthier.data.contamination import Overlap
+from luthier.data.likeness.contamination import Overlap
 from luthier.data.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from luthier.data.finding import Finding
-    from luthier.data.held_rows import OverlapKind
+    from luthier.data.likeness.held_rows import OverlapKind
 
 
 class TestedRow(Rule[Overlap]):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.data.formats.openai_chat import Row
 from luthier.data.lint.rule import Rule
-from luthier.data.redaction import redact_row
+from luthier.data.mending.redaction import redact_row
 from luthier.data.sensitive.spans import DETECTORS, find_spans
 
 if TYPE_CHECKING:

@@ -30,12 +30,12 @@ from luthier.data.lint import (
 from luthier.data.lint.length import LENGTH_RULES
 
 if TYPE_CHECKING:
-    from luthier.data.contamination import Overlap
     from luthier.data.formats.openai_chat import Row
     from luthier.data.jsonl import Line
+    from luthier.data.likeness.contamination import Overlap
+    from luthier.data.likeness.meaning import Meanings
     from luthier.data.lint.rule import Rule
     from luthier.data.lint.table import Table
-    from luthier.data.meaning import Meanings
 
 LINE_RULES: tuple[Rule[Line], ...] = (
     file.NotUtf8(),

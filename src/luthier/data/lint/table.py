@@ -14,7 +14,7 @@ import numpy as np
 from luthier.data import profile
 from luthier.data.answers.columns import AnswerColumns
 from luthier.data.answers.forms import Form
-from luthier.data.sketches import SketchColumn, read_row_text
+from luthier.data.likeness.sketches import SketchColumn, read_row_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
