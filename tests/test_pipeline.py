@@ -93,3 +93,12 @@ def test_a_reference_that_cannot_be_graded_is_refused(chats: Path, home: Home) -
 def test_a_killed_run_does_not_count_as_running(home: Home) -> None:
     start_run(home.database, id="run-1", name="a", base="b", config={}, dataset_fingerprint="f")
     assert [run.status for run in list_runs(home=home)] == ["interrupted"]
+
+
+def test_pairs_are_not_trained_on_as_if_they_were_single_answers(tmp_path: Path, tiny_base: Base, home: Home) -> None:
+    answers = {key: [{"role": "assistant", "content": key}] for key in ("preferred_output", "non_preferred_output")}
+    rows = [{"input": {"messages": [{"role": "user", "content": f"question {n}"}]}, **answers} for n in range(20)]
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(InvalidDataset, match="pairs of a preferred and a rejected answer"):
+        luthier.tune(file, base=str(tiny_base.folder), settings=SETTINGS, home=home)

@@ -78,6 +78,8 @@ def test_every_command_prints_json_alone(call_tuned: Call, orders: Path, tiny_ba
         "check": (orders,),
         "convert": (orders, "--out", tmp_path / "chat.jsonl"),
         "split": (orders, "--out", tmp_path / "data"),
+        "preview": (orders, "--base", tiny_base.name),
+        "estimate": (orders, "--base", tiny_base.name, "--no-probe"),
         "tune": (orders, "--base", tiny_base.name, "--name", "tiny-orders", *QUICK),
         "eval": ("--model", "tiny-orders", "--data", orders, "--grader", "json", "--max-tokens", "4"),
         "chat": ("tiny-orders", "--message", "hello", "--max-tokens", "4"),
@@ -93,7 +95,7 @@ def test_every_command_prints_json_alone(call_tuned: Call, orders: Path, tiny_ba
         "data log": ("some",),
         "data write": ("some@1", tmp_path / "some.jsonl"),
     }
-    assert set(calls) == set(COMMANDS) - {"demo"}, "demo takes minutes; tests/journeys runs it"
+    assert set(calls) == set(COMMANDS) - {"demo", "curate"}, "these take long, and have tests of their own"
     for command, arguments in calls.items():
         outcome = call_tuned(*command.split(), *arguments, "--json")
         assert outcome.code == 0, outcome.err

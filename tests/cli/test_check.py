@@ -312,3 +312,24 @@ def test_a_pipe_is_checked_but_not_mended(home_folder: Path, repeated: Path) -> 
     )
     assert refused.code == 2
     assert "can be read only once" in refused.err
+
+
+def test_a_rule_that_would_not_run_cannot_be_all_that_is_asked_for(call: Call, orders: Path) -> None:
+    outcome = call("check", orders, "--select", "LD504")
+    assert outcome.code == 2
+    assert "add --base NAME" in outcome.err
+
+
+def test_a_log_never_takes_the_place_of_a_ledger_or_of_a_test_set(call: Call, repeated: Path, tmp_path: Path) -> None:
+    clean, ledger = tmp_path / "clean.jsonl", tmp_path / "clean.ledger.jsonl"
+    assert call("check", repeated, "--fix", "--out", clean, "--sarif", ledger).code == 2
+    assert call("split", repeated, "--out", tmp_path / "sides").code == 0
+    before = (tmp_path / "sides" / "test.jsonl").read_bytes()
+    outcome = call("check", repeated, "--against", tmp_path / "sides", "--sarif", tmp_path / "sides" / "test.jsonl")
+    assert outcome.code == 2
+    assert (tmp_path / "sides" / "test.jsonl").read_bytes() == before
+
+
+def test_a_mended_copy_is_not_offered_to_be_mended_again(call: Call, repeated: Path, tmp_path: Path) -> None:
+    assert "add --fix" in call("check", repeated).out
+    assert "add --fix" not in call("check", repeated, "--fix", "--out", tmp_path / "clean.jsonl").out

@@ -91,14 +91,14 @@ def test_the_message_and_the_text_are_told_once(finding: Finding, shown: list[st
 
 
 def test_a_file_without_findings_is_one_line() -> None:
-    assert lines() == ["9 rows, 0 errors, 0 warnings, 0 infos; 0 usable, answers in text"]
+    assert lines() == ["9 rows, 0 errors, 0 warnings, 0 infos; 0 usable"]
 
 
 def test_the_last_line_sums_up_and_the_one_before_says_what_can_be_mended() -> None:
     *_, fix, redact, summary = lines(find("LD107"), find("LD107", 2), find("LD602", severity="warning"))
     assert fix == "hint: up to 2 findings can be mended: add --fix --out a.clean.jsonl"
     assert redact == "hint: up to 1 finding can be mended: add --redact --out a.clean.jsonl"
-    assert summary == "9 rows, 0 errors, 1 warning, 2 infos; 0 usable, answers in text"
+    assert summary == "9 rows, 0 errors, 1 warning, 2 infos; 0 usable"
 
 
 def test_json_in_portions_is_one_document_with_every_finding() -> None:

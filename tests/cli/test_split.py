@@ -149,3 +149,24 @@ def test_options_that_cannot_be_used_are_refused(call: Call, rows: Path, options
     assert outcome.code == 2
     assert message in outcome.err
     assert "hint: " in outcome.err
+
+
+def test_a_split_of_other_rows_is_not_dealt_over(call: Call, rows: Path, tmp_path: Path) -> None:
+    assert call("split", rows, "--out", "data").code == 0
+    before = read_sides(tmp_path / "data")
+    others = write_examples(tmp_path / "others.jsonl", make_examples(60, first=1000))
+    outcome = call("split", others, "--out", "data")
+    assert outcome.code == 2
+    assert "holds a split of other rows" in outcome.err
+    assert read_sides(tmp_path / "data") == before
+    assert call("split", others, "--out", "data", "--fresh").code == 0
+
+
+def test_a_fresh_deal_keeps_groups_together_unless_told_otherwise(call: Call, rows: Path) -> None:
+    call("split", rows, "--out", "data", "--group-by", "customer")
+    assert call("split", rows, "--out", "data", "--fresh", "--seed", "3", "--json").document["group_by"] == "customer"
+
+
+def test_the_label_that_is_printed_can_be_asked_for(call: Call, rows: Path) -> None:
+    assert call("split", rows, "--out", "data", "--json").document["labels"]["field"] == "answer"
+    assert call("split", rows, "--out", "other", "--stratify", "answer", "--json").code == 0

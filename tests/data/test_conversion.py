@@ -202,3 +202,19 @@ def test_nothing_is_left_behind_by_a_file_that_cannot_be_converted(source: Path,
         convert(source, out)
     assert refused.value.hint
     assert list(out.parent.iterdir()) == []
+
+
+def test_the_ledger_never_takes_the_place_of_the_file(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.skipped.jsonl", *PAIRS)
+    with pytest.raises(UsageError, match="is the file to be converted"):
+        convert(source, tmp_path / "a.jsonl", replaces=True)
+    assert source.exists()
+
+
+def test_a_message_with_two_kinds_of_calls_is_not_halved(tmp_path: Path, out: Path) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    turn = {"role": "assistant", "tool_calls": [call], "function_call": {"name": "g", "arguments": "{}"}}
+    row = {"messages": [{"role": "user", "content": "both"}, turn]}
+    with pytest.raises(InvalidDataset, match="cannot be converted") as refusal:
+        convert(write(tmp_path / "rows.jsonl", row), out)
+    assert "tool_calls and a function_call" in refusal.value.rows[0]

@@ -14,6 +14,7 @@ import pytest
 
 from luthier.errors import DiskFull, MachineError
 from luthier.store.files import (
+    is_read,
     open_scratch,
     place_file,
     replace_file,
@@ -263,3 +264,14 @@ def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
         place_file(scratch / "draft", tmp_path / "file")
     assert names(tmp_path) == ["file"]
     assert (tmp_path / "file").read_text() == "new"
+
+
+def test_what_is_read_is_known_by_every_name(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / "folder" / "a.jsonl"
+    file.write_text("rows")
+    (tmp_path / "link.jsonl").symlink_to(file)
+    assert is_read(tmp_path / "link.jsonl", file)
+    assert is_read(tmp_path / "folder" / "new.jsonl", tmp_path / "folder")
+    assert not is_read(tmp_path / "new.jsonl", tmp_path / "folder")
+    assert not is_read(tmp_path / "missing.jsonl", tmp_path / "absent.jsonl")

@@ -115,7 +115,7 @@ def _show_report(report: CheckReport, mending: Mending | None, *, shows_all: boo
     else:
         if mending:
             output.write(render_mending(mending))
-        parts = render_check(report, shows_all=shows_all)
+        parts = render_check(report, shows_all=shows_all, is_mended=mending is not None)
     for part in parts:
         output.write(part)
 

@@ -41,14 +41,14 @@ class Group(NamedTuple):
     findings: list[Finding]
 
 
-def render_check(report: CheckReport, *, shows_all: bool = False) -> Iterator[str]:
-    """In portions: what was found, rule by rule; what the file is like; and what to do next."""
+def render_check(report: CheckReport, *, shows_all: bool = False, is_mended: bool = False) -> Iterator[str]:
+    """In portions: what was found, rule by rule; what the file is like; and, unless it was just mended, what to do."""
     for group in group_findings(report.findings):
         yield from _portion(_render_group(group, report.path, None if shows_all else FINDINGS_SHOWN))
     if report.summary["examples"]:
         yield render_profile(report)
         yield ""
-    yield "\n".join([*_suggest_fix(report), render_summary(report)])
+    yield "\n".join([*(() if is_mended else _suggest_fix(report)), render_summary(report)])
 
 
 def write_json(report: CheckReport, **more: Any) -> Iterator[str]:
@@ -117,7 +117,8 @@ def render_summary(report: CheckReport) -> str:
     summary = report.summary
     words = (("row", "rows"), *SEVERITIES.values())
     counts = ", ".join(phrase_count(summary[several], one, several) for one, several in words)
-    return f"{counts}; {summary['examples']:,} usable, answers in {summary['answer_kind']}"
+    kind = f", answers in {summary['answer_kind']}" if summary["examples"] else ""
+    return f"{counts}; {summary['examples']:,} usable{kind}"
 
 
 def phrase_count(count: int, one: str, several: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.data.splits.dealing import SIDES
 from luthier.errors import NameTaken, UsageError
-from luthier.store.files import write_atomic
+from luthier.store.files import is_read, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +33,9 @@ def refuse_paths(file: Path, out: Path) -> None:
         raise UsageError(f"{file} is a split, of which the training rows alone are curated", hint=f"{file}/train.jsonl")
     if out.is_dir():
         raise UsageError(f"{out} is a folder", hint="name the file to write")
-    if out.exists() and file.exists() and out.samefile(file):
-        raise UsageError(f"{out} is the file to be curated", hint="name another one; this one stays as it is")
+    for path in (out, ledger_path(out)):
+        if is_read(path, file):
+            raise UsageError(f"{path} is the file to be curated", hint="name another one; this one stays as it is")
 
 
 def is_split_off(file: Path) -> bool:

@@ -14,7 +14,7 @@ from luthier.data.formats.registry import FORMATS
 from luthier.data.readers.reader import read_rows
 from luthier.data.row_converter import RowConverter
 from luthier.errors import InvalidDataset, NameTaken, UsageError
-from luthier.store.files import replace_file
+from luthier.store.files import is_read, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -176,8 +176,11 @@ def _write_row(file: BinaryIO, row: dict[str, Any]) -> None:
 def _refuse_target(order: ConversionOrder) -> None:
     if order.out.is_dir():
         raise UsageError(f"{order.out} is a folder", hint="name the file to write")
-    if order.out.exists() and order.source.exists() and order.out.samefile(order.source):
-        raise UsageError(f"{order.out} is the file to be converted", hint="name another one; this one stays as it is")
+    for path in (order.out, order.ledger):
+        if is_read(path, order.source):
+            raise UsageError(
+                f"{path} is the file to be converted", hint="write to another file; this one stays as it is"
+            )
 
 
 def _refuse_overwriting(order: ConversionOrder, fresh: BinaryIO, path: Path) -> None:
@@ -212,5 +215,5 @@ def _refuse_mixture(order: ConversionOrder, converter: RowConverter) -> None:
         f"{titles[name]}: {count} rows, first on line {', '.join(map(str, converter.formats[name]))}"
         for name, count in converter.format_counts.most_common()
     ]
-    hint = "put the rows of each format into a file of their own"
+    hint = "write the rows of one format: --from FORMAT --skip-bad"
     raise InvalidDataset(f"{order.source} mixes {len(rows)} formats", rows=rows, hint=hint)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from luthier.conversation import Message
     from luthier.data.dataset import Example
 
+ANSWER_TITLE = "answer"
 ANSWER = ""
 """Name of the field whose values are whole answers."""
 
@@ -63,7 +64,7 @@ class Labels(NamedTuple):
 
     @property
     def title(self) -> str:
-        return {ANSWER: "answer", TOOL: "tool"}.get(self.field, self.field)
+        return {ANSWER: ANSWER_TITLE, TOOL: "tool"}.get(self.field, self.field)
 
 
 class LabelSearch:
@@ -106,8 +107,12 @@ class LabelSearch:
 
     @property
     def fields(self) -> set[str]:
-        """All that can be named; whole answers have no name."""
+        """All that has a name of its own, which whole answers have not."""
         return set(self._columns) - {ANSWER}
+
+    @property
+    def has_whole_answers(self) -> bool:
+        return ANSWER in self._columns
 
 
 def find_labels(answers: Iterable[Message]) -> Labels | None:
@@ -131,8 +136,11 @@ def choose_labels(examples: Sequence[Example], choice: str) -> Labels | None:
     for example in examples:
         answers.add(read_label_values(example.conversation.answer))
         metadata.add(read_field_values(example.metadata))
-    if choice not in answers.fields and choice not in metadata.fields:
-        hint = did_you_mean(choice, answers.fields | metadata.fields)
+    known = answers.fields | metadata.fields
+    if choice == ANSWER_TITLE and choice not in known and answers.has_whole_answers:
+        return answers.read(ANSWER)
+    if choice not in known:
+        hint = did_you_mean(choice, known | ({ANSWER_TITLE} if answers.has_whole_answers else set()))
         raise UsageError(f"no row has a field {choice!r} to stratify by, in its answer or its metadata", hint=hint)
     labels = (answers if choice in answers.fields else metadata).read(choice)
     if max(labels.counts().values()) < FEWEST_ROWS:

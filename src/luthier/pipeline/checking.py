@@ -10,12 +10,12 @@ from luthier.data.formats.columns import parse_column_map
 from luthier.data.lint.family import family_of
 from luthier.data.lint.registry import ALL_RULES
 from luthier.data.lint.selection import find_rule
-from luthier.data.mending.mending import MendOrder, is_same_file, mend_file
+from luthier.data.mending.mending import MendOrder, mend_file, name_ledger
 from luthier.data.readers.reader import read_rows
 from luthier.errors import UsageError
 from luthier.pipeline.examination import CheckOrder, Examiner
 from luthier.pipeline.progress import Progress
-from luthier.store.files import write_atomic
+from luthier.store.files import is_read, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +77,9 @@ def write_sarif(report: CheckReport, path: Path | str, *, exit_code: int, column
 
 def refuse_log(path: Path | str | None, *, beside: Sequence[Path | str | None]) -> None:
     """Raises UsageError for a log that would stand where one of these files stands or is going to."""
-    for other in (Path(name).resolve() for name in beside if name is not None):
-        if path is not None and (Path(path).resolve() == other or is_same_file(Path(path), other)):
+    files = [Path(name) for name in beside if name is not None]
+    for other in (*files, *map(name_ledger, files)):
+        if path is not None and (Path(path).resolve() == other.resolve() or is_read(Path(path), other)):
             raise UsageError(f"{path} is not free for a log", hint="write the log to a file of its own")
 
 

@@ -9,7 +9,7 @@ from luthier.data.reading import load_dataset
 from luthier.data.splits.folder import find_written, load_splits, write_splits
 from luthier.data.splits.options import choose_options
 from luthier.data.splits.split import split_dataset
-from luthier.errors import UsageError
+from luthier.errors import NameTaken, UsageError
 from luthier.pipeline.versions import find_data
 
 if TYPE_CHECKING:
@@ -34,11 +34,14 @@ def split(
     """
     if like is not None and is_fresh:
         raise UsageError("a fresh split is like no other", hint="name an earlier split, or ask for a fresh one")
-    earlier = None
-    if not is_fresh:
-        earlier = load_splits(Path(like)) if like is not None else find_written(Path(out))
-    options = choose_options(choices, earlier.origin.options if earlier and earlier.origin else None, place=like or out)
-    splits = split_dataset(load_dataset(find_data(file)), options, earlier=earlier)
+    earlier = load_splits(Path(like)) if like is not None else find_written(Path(out))
+    before = earlier.origin.options if earlier and earlier.origin else None
+    options = choose_options(choices, before, place=like or out, may_move=is_fresh)
+    splits = split_dataset(load_dataset(find_data(file)), options, earlier=None if is_fresh else earlier)
+    turnover = splits.summary.turnover if splits.summary else None
+    if turnover is not None and turnover.kept == 0:
+        hint = "name another folder, or deal all rows anew with --fresh"
+        raise NameTaken(f"{like or out} holds a split of other rows, of which none is here", hint=hint)
     write_splits(splits, Path(out))
     return splits
 

@@ -12,15 +12,17 @@ from luthier.data.formats.columns import parse_column_map
 from luthier.data.likeness.clusters import find_clusters
 from luthier.data.likeness.contamination import OverlapFinder
 from luthier.data.likeness.meaning import Meanings
+from luthier.data.lint.length import LENGTH_RULES
 from luthier.data.lint.registry import MEANING_RULES, OVERLAP_RULES
 from luthier.data.lint.selection import select_rules
 from luthier.data.readers.row_count import count_lines
+from luthier.errors import UsageError
 from luthier.pipeline.data import load_test_set
 from luthier.pipeline.home import open_home
 from luthier.pipeline.tokens import open_meter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from luthier.data.check import CheckReport
     from luthier.data.dataset import Dataset, Example
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from luthier.data.formats.columns import ColumnMap
     from luthier.data.likeness.contamination import Overlap
     from luthier.data.likeness.meaning import Embed
+    from luthier.data.lint.rule import Rule
     from luthier.data.lint.selection import Selection
     from luthier.pipeline.progress import Progress
     from luthier.store.home import Home
@@ -64,7 +67,21 @@ class CheckOrder:
 
     @cached_property
     def selection(self) -> Selection:
-        return select_rules(self.select, self.ignore)
+        selection = select_rules(self.select, self.ignore)
+        idle = {code: option for option, rules in self._list_idle() for code in (rule.code for rule in rules)}
+        if self.select and selection.codes <= idle.keys():
+            code = min(selection.codes)
+            raise UsageError(f"{code} finds nothing without {idle[code]}", hint=f"add {idle[code]}")
+        return selection
+
+    def _list_idle(self) -> Iterator[tuple[str, Sequence[Rule[Any]]]]:
+        """Rules that will not look at anything, and the option that would let them."""
+        if self.base is None:
+            yield "--base NAME", LENGTH_RULES
+        if self.against is None:
+            yield "--against TEST", OVERLAP_RULES
+        if not self.semantic:
+            yield "--semantic", MEANING_RULES
 
     @cached_property
     def column_map(self) -> ColumnMap | None:

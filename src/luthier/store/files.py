@@ -95,6 +95,13 @@ def place_file(finished: Path, path: Path) -> None:
     _flush(path.parent)
 
 
+def is_read(path: Path, source: Path) -> bool:
+    """Whether writing to `path` would change `source`: the same file, however named or linked, or one in a folder."""
+    if path.exists() and source.exists() and path.samefile(source):
+        return True
+    return source.is_dir() and path.resolve().is_relative_to(source.resolve())
+
+
 @contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
     """Raises DiskFull naming `path` when there is no room, MachineError naming its folder when it is closed.

@@ -97,3 +97,21 @@ def test_nothing_is_found_after_redaction_in_words_or_in_json(text: str) -> None
 def test_every_kind_has_a_mark() -> None:
     text = " ".join([*VALUES, PASSWORD])
     assert {span.kind for span in find_spans(text)} == set(KINDS)
+
+
+def test_letters_that_are_longer_in_lower_case_hide_nothing() -> None:
+    assert "hunter2" not in redact_text("İİİİ İstanbul İzmir hesabı, the password: hunter2-Kx9 tamam").text
+
+
+def test_keys_are_redacted_like_values() -> None:
+    row = redact_row({"messages": [], "metadata": {"jane.doe@posteo.de": "owner", "by": "jane.doe@posteo.de"}})
+    assert row["metadata"] == {"[EMAIL_1]": "owner", "by": "[EMAIL_1]"}
+
+
+def test_half_a_character_in_json_text_stays_as_it_was_read() -> None:
+    text = redact_text('{"a": "\\ud800 jane.doe@posteo.de é"}').text
+    assert json.loads(text) == {"a": "\ud800 [EMAIL_1] é"}
+
+
+def test_the_last_sign_of_a_quoted_password_goes_too() -> None:
+    assert "!" not in redact_text("{'password': 'Hunter22!'}").text

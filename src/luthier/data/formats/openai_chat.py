@@ -129,7 +129,8 @@ def view_row(line: int, fields: dict[str, Any]) -> Row:
 def build_conversation(row: Row) -> Conversation:
     tools = row.fields.get("tools")
     return Conversation(
-        tuple(_build_message(message) for message in row.messages), canonical_json(tools) if tools else ""
+        tuple(_build_message(message) for message in row.messages),
+        json.dumps(tools, ensure_ascii=False, allow_nan=False) if tools else "",
     )
 
 

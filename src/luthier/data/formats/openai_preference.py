@@ -46,5 +46,8 @@ def view_pair(line: int, fields: dict[str, Any]) -> Iterator[Row]:
 def build_pair(line: int, fields: dict[str, Any]) -> Example:
     """Trusts a row in which no rule found an error: each output is one message of the assistant."""
     preferred, rejected = (build_conversation(row) for row in view_pair(line, fields))
-    prompt_extras = {key: fields["input"][key] for key in PROMPT_EXTRAS & fields["input"].keys()}
-    return Example(preferred, line, rejected.answer, write_extras({**fields, **prompt_extras}, read=PREFERENCE_KEYS))
+    extras = {**fields, **{key: fields["input"][key] for key in PROMPT_EXTRAS & fields["input"].keys()}}
+    metadata = fields["input"].get("metadata")
+    if metadata:
+        extras["metadata"] = {"input": metadata, **fields["metadata"]} if fields.get("metadata") else metadata
+    return Example(preferred, line, rejected.answer, write_extras(extras, read=PREFERENCE_KEYS))

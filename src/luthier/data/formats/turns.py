@@ -71,6 +71,8 @@ class TurnReader:
             calls = _parse_calls(message.get("content"), where)
             message |= {"role": "assistant", "content": None, "tool_calls": calls}
         elif turn.get("function_call"):
+            if turn.get("tool_calls"):
+                raise UnreadableRow(f"{where} has tool_calls and a function_call", hint="keep the tool_calls alone")
             message["tool_calls"] = [turn["function_call"]]
         if message.get("role") == "tool":
             self._link_answer(message)

@@ -24,6 +24,8 @@ EDITING = re.compile(
 )
 """Tasks in which an answer may rightly be what was asked."""
 
+LEADING_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
+
 ECHOED_LENGTH = 40
 """Characters from which on a repeated prompt is no accident; a greeting may be answered by itself."""
 
@@ -61,9 +63,9 @@ class OuterSpace(Rule[Row]):
 
     def check(self, subject: Row) -> Iterator[Finding]:
         for answer in subject.answers:
-            stripped = answer.text.strip()
+            stripped = _strip_start(answer.text).rstrip()
             if stripped and len(stripped) != len(answer.text):
-                where = "begins" if answer.text[0].isspace() else "ends"
+                where = "ends" if answer.text.startswith(stripped) else "begins"
                 text = f"the answer in message {answer.position} {where} with white space"
                 yield self.finding(subject.line, text, at=answer.position, text=repr(answer.text[:20]))
 
@@ -161,16 +163,22 @@ def _strip_answer(message: Fields) -> Fields:
     if message.get("role") != "assistant":
         return message
     if isinstance(content, str):
-        return {**message, "content": content.strip() or content}
+        return {**message, "content": _strip_start(content).rstrip() or content}
     if isinstance(content, list) and all(is_text_part(part) for part in content):
         texts = [str(part["text"]) for part in content]
         if "".join(texts).strip():
-            stripped = _strip_edge(_strip_edge(texts, str.lstrip)[::-1], str.rstrip)[::-1]
+            stripped = _strip_edge(_strip_edge(texts, _strip_start)[::-1], str.rstrip)[::-1]
             return {
                 **message,
                 "content": [{**part, "text": text} for part, text in zip(content, stripped, strict=True)],
             }
     return message
+
+
+def _strip_start(text: str) -> str:
+    """Blank lines in front, and the space before a single line; the indentation of several is part of what they say."""
+    lines = LEADING_LINES.sub("", text)
+    return lines if "\n" in lines.rstrip() else lines.lstrip()
 
 
 def _strip_edge(texts: list[str], strip: Callable[[str], str]) -> list[str]:

@@ -23,7 +23,10 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 TERMINAL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 """What colours a terminal; without its first character the rest would be left as litter."""
 
-EATEN_BACKSLASH = re.compile(r"[\x07\x08\x0b\x0c](?=[a-z]{2})")
+EATEN_BACKSLASH = re.compile(
+    r"\x07(?=lpha|pprox|ngle|rcs|ddots|st\b)|\x08(?=eta|egin|ar\b|inom|oldsymbol|f\{|ullet|igl?\b)"
+    r"|\x0b(?=ec\b|ec\{|arepsilon|arphi|artheta|ee\b|dots|ert)|\x0c(?=rac|orall|box|lat\b)"
+)
 BACKSLASHED = {"\x07": "\\a", "\x08": "\\b", "\x0b": "\\v", "\x0c": "\\f"}
 """What stood there before a reader took it for an escape: the beginning of \\alpha, \\beta, \\vec, \\frac."""
 

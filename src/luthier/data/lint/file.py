@@ -31,7 +31,7 @@ class NotUtf8(Rule[Line]):
     name = "not-utf8"
     why = "JSONL is UTF-8; another encoding would turn letters into other letters without a word"
     example = "the byte E9, which is é in Latin-1"
-    hint = "save the file as UTF-8, for example: iconv -f LATIN1 -t UTF-8 OLD > NEW"
+    hint = "save the file as UTF-8, for example: iconv -f CP1252 -t UTF-8 OLD > NEW"
 
     def check(self, subject: Line) -> Iterator[Finding]:
         bad = subject.bad_byte
@@ -175,7 +175,7 @@ class MixedFormats(Rule[Table]):
     name = "mixed-formats"
     why = "a file in two formats was probably joined by mistake, and one of the two would be misread"
     example = "ten rows with messages, and one with prompt and completion"
-    hint = "keep one format in a file; `luthier convert` turns each into OpenAI's"
+    hint = "keep one format in a file; `luthier convert --from FORMAT --skip-bad` writes the rows of one"
 
     def check(self, subject: Table) -> Iterator[Finding]:
         main = subject.main_format

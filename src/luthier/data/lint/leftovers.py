@@ -142,7 +142,9 @@ CITATION = re.compile(
         rf" ?\bcite(?:{TURN_ID})+",
         r"\[cite_start\]",
         r" ?\[cite: ?\d{1,3}(?:, ?\d{1,3})*\]",
-        r"[?&]utm_source=chatgpt\.com",
+        r"(?<=\?)utm_source=chatgpt\.com&",
+        r"\?utm_source=chatgpt\.com(?!&)",
+        r"&utm_source=chatgpt\.com",
     )
 )
 SCREEN_TEXT = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from luthier.data.formats.openai_chat import Row
@@ -161,6 +162,7 @@ PRIVACY_RULES: tuple[Rule[Row], ...] = (
 
 def _find(rule: Rule[Row], row: Row, kind: str) -> Iterator[Finding]:
     """One finding for each message, whose words give the value away nowhere."""
+    yield from _find_beside(rule, row, kind)
     if not DETECTORS[kind].may_hold(row.text):
         return
     by_position: dict[int, list[Span]] = {}
@@ -169,10 +171,24 @@ def _find(rule: Rule[Row], row: Row, kind: str) -> Iterator[Finding]:
         if spans:
             by_position.setdefault(passage.position, []).extend(spans)
     for position, spans in by_position.items():
-        names = ", ".join(sorted({span.name for span in spans}))
-        count = f"1 {NOUNS[kind]}" if len(spans) == 1 else f"{len(spans)} {NOUNS[kind]}{'es' if kind in ES else 's'}"
-        text = f"message {position} holds {count}" + (f" ({names})" if kind == "secret" else "")
+        text = f"message {position} holds {_count_values(spans, kind)}"
         yield rule.finding(row.line, text, at=position, text=hide_value(spans[0].value))
+
+
+def _find_beside(rule: Rule[Row], row: Row, kind: str) -> Iterator[Finding]:
+    """In the tools, which are a part of the prompt, and in the metadata, which every copy of the row has too."""
+    if len(row.fields) < 2:
+        return
+    beside = json.dumps({key: value for key, value in row.fields.items() if key != "messages"}, ensure_ascii=False)
+    spans = list(find_spans(beside, (kind,))) if DETECTORS[kind].may_hold(beside) else []
+    if spans:
+        text = f"the row holds {_count_values(spans, kind)} beside its messages"
+        yield rule.finding(row.line, text, text=hide_value(spans[0].value))
+
+
+def _count_values(spans: list[Span], kind: str) -> str:
+    count = f"1 {NOUNS[kind]}" if len(spans) == 1 else f"{len(spans)} {NOUNS[kind]}{'es' if kind in ES else 's'}"
+    return f"{count} ({', '.join(sorted({span.name for span in spans}))})" if kind == "secret" else count
 
 
 def hide_value(value: str) -> str:

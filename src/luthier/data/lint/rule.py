@@ -7,11 +7,16 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from luthier.data.finding import Finding, Severity, cut_text, write_unseen
+from luthier.data.mending.redaction import redact_text
+from luthier.data.sensitive.secret_search import may_hold_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Subject = TypeVar("Subject")
+
+LONGEST_LOOKED_AT = 400
+"""Characters of a text; more than a finding shows of it."""
 
 SHOWN_AROUND = 30
 """Characters on each side of a place that a finding shows."""
@@ -60,8 +65,14 @@ class Rule(ABC, Generic[Subject]):
     ) -> Finding:
         """`at` is the message of the row, from 1; `text` what it is about; `related` the line of the other row."""
         return Finding(
-            self.code, self.severity, line, message, hint or self.hint, at, cut_text(text), related_line=related
+            self.code, self.severity, line, message, hint or self.hint, at, _show_text(text), related_line=related
         )
+
+
+def _show_text(text: str) -> str:
+    """A linter that copies secrets into logs would be a leak itself."""
+    start = text[:LONGEST_LOOKED_AT]
+    return cut_text(redact_text(start, ("secret",)).text if may_hold_secret(start) else text)
 
 
 def quote(value: object, *, longest: int = 40) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from luthier.data.formats.format import UnreadableRow
 from luthier.data.formats.registry import detect_format
 from luthier.data.lint.file import ByteOrderMark
-from luthier.data.mending.changes import Change, find_differences
-from luthier.data.mending.redaction import MARK, redact_row
+from luthier.data.mending.changes import ABSENT, Change, find_differences
+from luthier.data.mending.redaction import MARK, redact_row, redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,9 +82,11 @@ def _redact(rule: Rule[Any], value: Any) -> Any:
 def _list_marks(code: str, line: int, before: Any, after: Any) -> Iterator[Change]:
     """One change for each mark that was set."""
     for path, old, new in find_differences(before, after):
-        former = Counter(_find_marks(old))
-        for kind, mark in (Counter(_find_marks(new)) - former).elements():
-            yield Change(line, code, "redacted", path, kind=kind.lower(), mark=mark)
+        marks = Counter(_find_marks(new)) - Counter(_find_marks(old))
+        if old is ABSENT:  # a key that is new because it was redacted
+            marks += Counter(_find_marks(path))
+        for kind, mark in marks.elements():
+            yield Change(line, code, "redacted", redact_text(path).text, kind=kind.lower(), mark=mark)
 
 
 def _find_marks(value: Any) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from luthier.data.mending.changes import number_lines
 from luthier.data.mending.line_mender import LineMender, MendedLine
 from luthier.data.readers.reader import read_rows
 from luthier.errors import InvalidDataset, NameTaken, UsageError
-from luthier.store.files import open_scratch, place_file
+from luthier.store.files import is_read, open_scratch, place_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -53,7 +53,7 @@ class MendOrder:
 
     @property
     def ledger(self) -> Path:
-        return self.target.with_name(f"{self.target.name.removesuffix('.jsonl')}.ledger.jsonl")
+        return name_ledger(self.target)
 
     @property
     def redacts(self) -> bool:
@@ -109,15 +109,15 @@ def refuse_targets(order: MendOrder) -> None:
     for path in (order.target, order.ledger):
         if path.is_dir():
             raise NameTaken(f"{path} is a folder", hint="name a file that does not exist yet")
-        if any(is_same_file(path, other) for other in (order.source, *order.reads)):
+        if any(is_read(path, other) for other in (order.source, *order.reads)):
             raise UsageError(f"{path} is read here, and stays as it is", hint="write the copy to a file of its own")
         if path.exists() and not order.replaces:
             raise NameTaken(f"{path} exists", hint="name another file, or replace this one with --force")
 
 
-def is_same_file(path: Path, other: Path) -> bool:
-    """By whatever names and links; a file that does not exist is the same as no other."""
-    return path.exists() and other.exists() and path.samefile(other)
+def name_ledger(target: Path) -> Path:
+    """Where the ledger of a copy stands."""
+    return target.with_name(f"{target.name.removesuffix('.jsonl')}.ledger.jsonl")
 
 
 class _Workshop:

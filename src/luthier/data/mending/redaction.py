@@ -52,7 +52,7 @@ class _Marker:
         if isinstance(value, str):
             return self.redact_text(value, key)
         if isinstance(value, dict):
-            return {name: self.redact_value(item, name) for name, item in value.items()}
+            return {self.redact_text(name): self.redact_value(item, name) for name, item in value.items()}
         if isinstance(value, list):
             return [self.redact_value(item, key) for item in value]
         if isinstance(value, int) and not isinstance(value, bool):
@@ -70,7 +70,7 @@ class _Marker:
             if piece.is_number:
                 redacted = f'"{redacted}"'
             elif piece.start > 0:
-                redacted = json.dumps(redacted, ensure_ascii=text.isascii())[1:-1]
+                redacted = json.dumps(redacted, ensure_ascii=text.isascii() or not _is_encodable(redacted))[1:-1]
             kept += [text[end : piece.start], redacted]
             end = piece.end
         return "".join(kept) + text[end:]
@@ -90,6 +90,11 @@ class _Marker:
             self._last[kind] = self._last.get(kind, 0) + 1
             self._marks[key] = f"[{kind}_{self._last[kind]}]"
         return self._marks[key]
+
+
+def _is_encodable(text: str) -> bool:
+    """JSON may escape half of a character, and such a half can only be written as it was read."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _unify(span: Span) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -59,13 +60,15 @@ SHORTEST_PASSWORD = 6
 SHORTEST_KEY, LEAST_BITS = 16, 3.0
 """A key has at least so many characters, and bits of entropy in each; English words have about 2.5 at that length."""
 
+ASCII_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
+
 LEAST_VARIETY = 8
 """Different characters of a real secret; an x for each place has one."""
 
 
 def may_hold_secret(text: str) -> bool:
     """False for most texts, at little cost; True for every text in which find_secrets finds something."""
-    return bool(_list_shapes(text)) or "://" in text or "Bearer " in text or bool(_list_words(text.lower()))
+    return bool(_list_shapes(text)) or "://" in text or "Bearer " in text or bool(_list_words(_fold(text)))
 
 
 def find_secrets(text: str) -> Iterator[Place]:
@@ -84,6 +87,12 @@ def _list_shapes(text: str) -> list[SecretShape]:
     if max(map(len, text.split()), default=0) < SHORTEST_SHAPE:
         return []
     return [shape for sign, marked in BY_SIGN.items() if sign in text for mark, shape in marked if mark in text]
+
+
+def _fold(text: str) -> str:
+    """In lower case, with every character at its place: that of a Turkish İ would be two."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else text.translate(ASCII_LOWER)
 
 
 def _list_words(lower: str) -> list[str]:
@@ -114,7 +123,7 @@ def _find_passwords_in_addresses(text: str) -> Iterator[Place]:
 
 def _find_assignments(text: str) -> Iterator[Place]:
     # Matched where a word is found, because the expression takes long to search for.
-    lower = text.lower()
+    lower = _fold(text)
     for mark in _list_words(lower):
         start = lower.find(mark)
         while start >= 0:
@@ -126,7 +135,9 @@ def _find_assignments(text: str) -> Iterator[Place]:
 
 
 def _read_assignment(match: re.Match[str]) -> Place | None:
-    value = match.group("value").rstrip(".,;:!?)]}*")
+    value = match.group("value")
+    if match.string[match.end("value") : match.end("value") + 1] not in ("'", '"'):
+        value = value.rstrip(".,;:!?)]}*")
     if len(value) < SHORTEST_PASSWORD or UNSAID.search(value):
         return None
     if match.group("password"):

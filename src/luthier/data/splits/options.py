@@ -65,18 +65,19 @@ FORMAT_1 = SplitOptions(near=None, stratify="off")
 
 
 def choose_options(
-    choices: SplitChoices, earlier: SplitOptions | None = None, *, place: Path | str = ""
+    choices: SplitChoices, earlier: SplitOptions | None = None, *, place: Path | str = "", may_move: bool = False
 ) -> SplitOptions:
     """What was not chosen is as in the earlier split, which stands in `place`, or else the default.
 
-    Raises InvalidConfig for a value that cannot be used, and UsageError for one that differs from the earlier split.
+    Raises InvalidConfig for a value that cannot be used, and UsageError for one that differs from the earlier split,
+    unless its rows `may_move`.
     """
     values: dict[str, Any] = dict(choices)
     if "fractions" in choices:
         values["fractions"] = SplitFractions(*choices["fractions"])
     options = replace(earlier or DEFAULTS, **values)
     _refuse_odd_options(options)
-    if earlier is not None:
+    if earlier is not None and not may_move:
         _refuse_changes(options, earlier, place)
     return options
 
