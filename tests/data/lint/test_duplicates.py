@@ -13,7 +13,8 @@ import pytest
 from luthier.data.check import check_file
 from luthier.data.examples import example_path
 from luthier.data.likeness.meaning import Meanings
-from luthier.data.lint.duplicates import ExactDuplicate, SameMeaning
+from luthier.data.likeness.similarity import Pair
+from luthier.data.lint.duplicates import ExactDuplicate, SameMeaning, keep_closest
 from tests.data.rows import ask, many, sound_examples, write
 
 SNIPS = Path(__file__).parents[4] / "shared" / "data" / "snips.jsonl"
@@ -85,3 +86,8 @@ def test_prompts_that_a_model_cannot_tell_apart_are_one_fact(tmp_path: Path) -> 
 def test_sound_files_hold_no_near_duplicates(path: Path, exact: list[tuple[int, int]]) -> None:
     assert find(path, "LD901") == exact
     assert find(path, "LD902") == []
+
+
+def test_a_row_like_several_is_told_once_with_the_closest() -> None:
+    pairs = [Pair(0, 2, 0.81), Pair(1, 2, 0.95), Pair(0, 1, 0.84)]
+    assert keep_closest(pairs) == [Pair(0, 1, 0.84), Pair(1, 2, 0.95)]

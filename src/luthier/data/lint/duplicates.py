@@ -10,7 +10,7 @@ from luthier.data.lint.rule import Rule
 from luthier.data.lint.table import Table, find_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from luthier.data.finding import Finding
     from luthier.data.likeness.similarity import Pair
@@ -56,14 +56,14 @@ class NearDuplicate(Rule[Table]):
 
     def check(self, subject: Table) -> Iterator[Finding]:
         first_of, prompts = find_first(subject.contents), subject.prompts
-        pairs = [
+        pairs = keep_closest(
             pair
             for pair in find_similar(subject.sketches.finish())
             # LD901 speaks of copies of a row, LD401 of other answers to the same prompt.
             if first_of[pair.second] == pair.second and prompts[pair.first] != prompts[pair.second]
-        ]
+        )
         if are_most(pairs, len(subject.lines)):
-            text = f"{len(pairs)} of {len(subject.lines)} rows have nearly the same words as another"
+            text = f"{len(pairs):,} of {len(subject.lines):,} rows have nearly the same words as another"
             hint = "words that all rows share belong in the system prompt; rows that are copies of few should go"
             yield self.finding(None, text, hint=hint)
             return
@@ -84,9 +84,9 @@ class SameMeaning(Rule[Meanings]):
     hint = "read both rows, and keep the better one if they ask for the same"
 
     def check(self, subject: Meanings) -> Iterator[Finding]:
-        pairs = subject.find_alike()
+        pairs = keep_closest(subject.find_alike())
         if are_most(pairs, len(subject.lines)):
-            text = f"{len(pairs)} of {len(subject.lines)} prompts mean about the same as another"
+            text = f"{len(pairs):,} of {len(subject.lines):,} prompts mean about the same as another"
             yield self.finding(
                 None, text, hint="look at some of the rows: what all prompts share hides how they differ"
             )
@@ -94,6 +94,16 @@ class SameMeaning(Rule[Meanings]):
         for first, second, cosine in pairs:
             text = f"the prompt means about the same as that of line {subject.lines[first]} (cosine {cosine:.2f})"
             yield self.finding(subject.lines[second], text, related=subject.lines[first], text=subject.titles[first])
+
+
+def keep_closest(pairs: Iterable[Pair]) -> list[Pair]:
+    """For each row that is like earlier ones the pair with the one that it is most like."""
+    closest: dict[int, Pair] = {}
+    for pair in pairs:
+        known = closest.get(pair.second)
+        if known is None or pair.similarity > known.similarity:
+            closest[pair.second] = pair
+    return [closest[second] for second in sorted(closest)]
 
 
 def are_most(pairs: Sequence[Pair], row_count: int) -> bool:
