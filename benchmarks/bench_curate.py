@@ -100,7 +100,8 @@ def choose_sides(noisy: NoisyRows, proposal: Proposal, *, seed: int) -> list[Sid
     count = len(noisy.rows)
     half = len(proposal.kept.examples)
     by_length = sorted(range(count), key=lambda place: -len(noisy.rows[place]["messages"][-1]["content"]))
-    chosen = tuple(sorted(random.Random(seed).sample(range(count), half)))
+    # A sequence of its own: that of the seed alone chose the rows to spoil, and would choose the very same again.
+    chosen = tuple(sorted(random.Random(f"half {seed}").sample(range(count), half)))
     curated = tuple(row.line - 1 for row in proposal.rows if row.is_kept)
     return [
         Side("all", tuple(range(count))),
