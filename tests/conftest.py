@@ -35,6 +35,13 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 @pytest.fixture(scope="session")
+def wide_base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """Its layers are wide enough to be held in four bits."""
+    folder = save_base(tmp_path_factory.mktemp("bases") / "wide", hidden_size=64)
+    return Base(str(folder), folder)
+
+
+@pytest.fixture(scope="session")
 def smollm2() -> Base:
     """The real embedded base; fetched once and kept beside the checkout, so that only the first run downloads it."""
     return locate_base(Home(Settings(home=KEPT_BETWEEN_RUNS)), "smollm2-135m")

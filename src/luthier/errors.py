@@ -20,8 +20,10 @@ LuthierError
 │   ├── OutOfMemory          the allocation failed
 │   ├── FetchFailed          a download that failed or has the wrong checksum
 │   ├── HubUnreachable       the Hugging Face hub cannot be reached
+│   ├── ProcessLost          one of the processes that train together has ended
 │   └── StoreDamaged         the home folder holds something that cannot be read
 ├── TrainingDiverged         the loss is no longer a number
+├── ProofFailed              a trained model that does not hold what is claimed of it
 └── RunInterrupted           stopped on request, and resumable
 """
 
@@ -136,12 +138,20 @@ class HubUnreachable(MachineError):
     code = "hub_unreachable"
 
 
+class ProcessLost(MachineError):
+    code = "process_lost"
+
+
 class StoreDamaged(MachineError):
     code = "store_damaged"
 
 
 class TrainingDiverged(LuthierError):
     code = "training_diverged"
+
+
+class ProofFailed(LuthierError):
+    code = "proof_failed"
 
 
 class RunInterrupted(LuthierError):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from luthier.models.catalog import Base
 
 SOURCE = Path(__file__).parents[2] / "src"
-QUICK = ("--set", "epochs=1", "--set", "r=2", "--set", "precision=float32")
+QUICK = ("--set", "epochs=1", "--set", "batch_size=4", "--set", "r=2", "--set", "precision=float32")
 
 
 class Outcome(NamedTuple):

@@ -65,12 +65,14 @@ def test_help_needs_no_heavy_library_and_little_time(tmp_path: Path) -> None:
 
 
 def test_the_help_of_tune_lists_every_setting(call: Call) -> None:
-    from luthier.training.config import TrainingConfig
+    from luthier.training.config import AUTO_FIELDS, TrainingConfig
 
     text = " ".join(call("tune", "--help").out.split())
     for name, field in TrainingConfig.model_fields.items():
-        default = "" if field.default is None else f"={field.default}"
-        assert f"{name}{default} {(field.description or '').split(';')[0].split()[0]}" in text
+        default = "auto" if name in AUTO_FIELDS else field.default
+        written = str(default).lower() if isinstance(default, bool) else default  # as TOML has it
+        assignment = name if default is None else f"{name}={written}"
+        assert f"{assignment} {(field.description or '').split(';')[0].split()[0]}" in text
 
 
 def test_every_command_prints_json_alone(call_tuned: Call, orders: Path, tiny_base: Base, tmp_path: Path) -> None:
@@ -84,6 +86,7 @@ def test_every_command_prints_json_alone(call_tuned: Call, orders: Path, tiny_ba
         "eval": ("--model", "tiny-orders", "--data", orders, "--grader", "json", "--max-tokens", "4"),
         "chat": ("tiny-orders", "--message", "hello", "--max-tokens", "4"),
         "models": (),
+        "recipes": (),
         "runs": (),
         "show": ("tiny-orders",),
         "lineage": ("tiny-orders",),

@@ -59,7 +59,7 @@ MISTAKES = [
     Mistake("lineage nothing", 2, "unknown_artefact", "nothing"),
     Mistake("tun orders.jsonl", 2, "usage", "'tune'"),
     Mistake("tune orders.jsonl --bse x", 2, "usage", "--base"),
-    Mistake("tune", 2, "usage", "DATA"),
+    Mistake("tune", 2, "usage", "`tune` needs data"),
 ]
 
 

@@ -11,8 +11,8 @@ import pytest
 from luthier import pipeline
 from luthier.cli.render_estimate import list_warnings, phrase_bytes, phrase_dollars, render_estimate
 from luthier.data.prices import Price, price_job
-from luthier.training.estimate import Need
-from luthier.training.probe import ProbedStep
+from luthier.training.planning.estimate import Need
+from luthier.training.planning.probe import ProbedStep
 from tests.cli.conftest import QUICK
 from tests.training.test_estimate import PROBE, estimate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from luthier.cli.progress import LogDisplay, Narrator
-from luthier.training.events import RunStarted, StepDone, Validated
+from luthier.training.events import Notice, RunEnded, RunStarted, StepDone, Validated
 
 
 class Recorder:
@@ -39,6 +39,25 @@ def test_a_run_is_told_from_its_start_to_its_end() -> None:
         "step 10/10 loss 0.500, 2,000 tokens/s",
         "step 10: validation loss 0.2500, the best so far",
     ]
+
+
+def test_a_validation_tells_what_was_measured_besides_the_loss() -> None:
+    recorder = Recorder()
+    metrics = {"exact_answer_fraction": 0.825, "right_token_fraction": 0.9714}
+    Narrator(recorder).observe(Validated(12, 0.25, is_best=True, metrics=metrics))
+    preferences = {"right_order_fraction": 0.75, "mean_margin": 0.4}
+    Narrator(recorder).observe(Validated(24, 0.6, is_best=False, metrics=preferences))
+    assert recorder.lines == [
+        "step 12: validation loss 0.2500, 82% of answers exact, 97.1% of tokens right, the best so far",
+        "step 24: validation loss 0.6000, 75% of pairs in the right order, margin 0.40",
+    ]
+
+
+def test_what_a_run_decides_by_itself_is_told_and_so_is_its_end() -> None:
+    recorder = Recorder()
+    for event in (Notice(6, "out of memory: smaller batches"), RunEnded(12, 9, 0.25)):
+        Narrator(recorder).observe(event)
+    assert recorder.lines == ["out of memory: smaller batches", "kept step 9, with validation loss 0.2500"]
 
 
 def test_a_run_that_goes_on_says_from_where() -> None:

@@ -23,7 +23,7 @@ STEPS = 6 * EPOCHS  # 24 training rows in batches of 4
 
 @pytest.fixture(scope="module")
 def command(tiny_base: Base, orders: Path) -> list[str]:
-    settings = ["--set", f"epochs={EPOCHS}", "--set", "r=2", "--set", "precision=float32"]
+    settings = ["--set", f"epochs={EPOCHS}", "--set", "batch_size=4", "--set", "r=2", "--set", "precision=float32"]
     return ["tune", str(orders), "--base", tiny_base.name, "--name", "stopped", *settings]
 
 
@@ -44,12 +44,42 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     code, told = stop_after_two_epochs(tmp_path, command, stop)
     assert code == exit_code, told
     assert "Traceback" not in told
-    assert [run["status"] for run in call_process(tmp_path, "runs", "--json").document["runs"]] == [status]
+    (run,) = call_process(tmp_path, "runs", "--json").document["runs"]
+    assert run["status"] == status
+    assert call_process(tmp_path, "show", run["id"], "--json").document["run"]["status"] == status
 
-    resumed = call_process(tmp_path, *command)
+    resumed = call_process(tmp_path, *(["tune", "--resume", run["id"]] if stop == signal.SIGKILL else command))
     assert resumed.code == 0, resumed.err
     assert f" of {STEPS}" in next(line for line in resumed.err.splitlines() if line.startswith("resumed at step "))
     assert read_weights_hash(tmp_path) == uninterrupted_hash
+
+
+def test_a_finished_run_that_is_resumed_gives_its_model(call_tuned: Call) -> None:
+    run = call_tuned("runs", "--json").document["runs"][0]["id"]
+    again = call_tuned("tune", "--resume", run, "--json")
+    assert again.document["model"] == "tiny-orders"
+    assert f"{run} is finished: it made tiny-orders" in again.err
+
+
+def test_there_must_be_data_or_a_run(call: Call) -> None:
+    refused = call("tune")
+    assert refused.code == 2
+    assert "`tune` needs data, or a run to go on with" in refused.err
+
+
+@pytest.mark.parametrize(
+    "beside", [("orders.jsonl",), ("--set", "epochs=3"), ("--base", "smollm2-135m"), ("--dry-run",)]
+)
+def test_what_a_run_began_with_cannot_be_changed(call: Call, beside: tuple[str, ...]) -> None:
+    refused = call("tune", *beside, "--resume", "run-0123456789ab")
+    assert refused.code == 2
+    assert "--resume goes on with the data and the settings that the run began with" in refused.err
+
+
+def test_an_unknown_run_cannot_be_resumed(call: Call) -> None:
+    refused = call("tune", "--resume", "run-0123456789ab")
+    assert refused.code == 2
+    assert "no run is called" in refused.err
 
 
 def test_the_same_command_does_not_train_twice(call_tuned: Call, orders: Path, tiny_base: Base) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,17 +13,24 @@ import torch
 from luthier.conversation import Message
 from luthier.engine.protocol import Request, Sampling
 from luthier.engine.torch_engine import TorchEngine
-from luthier.errors import ExampleTooLong, StoreDamaged, UnknownModel
+from luthier.errors import ExampleTooLong, MachineError, StoreDamaged, UnknownBase, UnknownModel
+from luthier.models.catalog import Base, locate_base
 from luthier.models.loading import load_base
+from luthier.models.lora import load_adapter
 from luthier.models.registry import resolve_model
 from luthier.training.config import TrainingConfig
 from luthier.training.run import RunOrder, execute_run
 from tests.support.chats import make_splits
+from tests.support.tiny import save_base
 
 if TYPE_CHECKING:
-    from luthier.models.catalog import Base
+    from pathlib import Path
+
     from luthier.models.registry import TunedModel
+    from luthier.models.settings import Tuning
     from luthier.store.home import Home
+
+needs_bitsandbytes = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
 
 PROMPTS = ["hi", "name a colour, any colour", "what?", "a much longer question than all the others here"]
 GREEDY = Sampling(max_tokens=12)
@@ -35,6 +45,12 @@ def tuned(home: Home, tiny_base: Base) -> TunedModel:
 @pytest.fixture
 def engine(home: Home) -> TorchEngine:
     return TorchEngine(lambda name: resolve_model(home, name), precision="float32", batch_size=3)
+
+
+def tune(home: Home, base: Base, tuning: Tuning) -> TunedModel:
+    """A model of that name."""
+    config = TrainingConfig(tuning=tuning, epochs=2, batch_size=4, r=2, learning_rate=0.02, precision="float32")
+    return execute_run(home, RunOrder(tuning, base, make_splits(), config), observe=lambda event: None)
 
 
 def ask(model: str, text: str, sampling: Sampling = GREEDY) -> Request:
@@ -129,6 +145,93 @@ def test_an_adapter_on_a_changed_base_is_refused(home: Home, tuned: TunedModel, 
     engine = TorchEngine(lambda name: resolve_model(home, name))
     with pytest.raises(StoreDamaged, match=r"has changed since tuned\.v1 was tuned on it"):
         engine.identify("tuned.v1")
+
+
+@needs_bitsandbytes
+def test_models_of_every_kind_answer_side_by_side_as_each_does_alone(home: Home, wide_base: Base) -> None:
+    for tuning in ("lora", "qlora", "full"):
+        tune(home, wide_base, tuning)
+    names = [str(wide_base.folder), "lora", "qlora", "full"]
+    together = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
+    answers = [response.text for response in together.generate([ask(name, "hi") for name in names])]
+    for name, answer in zip(names, answers, strict=True):
+        alone = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
+        assert alone.generate([ask(name, "hi")])[0].text == answer
+    assert len(set(answers)) == len(names)
+    identities = [together.identify(name) for name in names]
+    assert len({identity.weights_hash for identity in identities}) == len(names)
+    assert {(identity.base, identity.template_hash) for identity in identities} == {
+        (str(wide_base.folder), identities[0].template_hash)
+    }
+
+
+@needs_bitsandbytes
+def test_an_adapter_of_a_quantised_base_answers_from_quantised_weights(home: Home, wide_base: Base) -> None:
+    """The reference merges nothing: it computes on NF4 weights with the adapter beside them."""
+    tuned = tune(home, wide_base, "qlora")
+    loaded = load_base(wide_base, precision="float32", is_quantised=True)
+    model = load_adapter(loaded.model, tuned.folder, slot="alone")
+    ids = torch.tensor([loaded.template.encode_prompt((Message("user", "hi"),))])
+    output = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
+    engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
+    assert engine.generate([ask("qlora", "hi")])[0].text == loaded.template.decode(output[0, ids.shape[1] :].tolist())
+
+
+@needs_bitsandbytes
+def test_without_bitsandbytes_an_adapter_of_a_quantised_base_is_refused(
+    home: Home, wide_base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune(home, wide_base, "qlora")
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    engine = TorchEngine(lambda name: resolve_model(home, name))
+    with pytest.raises(MachineError, match="bitsandbytes"):
+        engine.identify("qlora")
+
+
+def test_a_model_tuned_as_a_whole_answers_without_its_base(home: Home, tmp_path: Path) -> None:
+    folder = save_base(tmp_path / "base")
+    tuned = tune(home, Base(str(folder), folder), "full")
+    expected = generate_alone(Base("full", tuned.folder), "hi")
+    shutil.rmtree(folder)
+    engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
+    assert engine.generate([ask("full", "hi")])[0].text == expected
+
+
+def test_a_model_can_be_tuned_on_one_that_was_tuned_as_a_whole(home: Home, tiny_base: Base) -> None:
+    tune(home, tiny_base, "full")
+    second = tune(home, locate_base(home, "full"), "lora")
+    assert second.card.base == "full"
+    engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
+    texts = [response.text for response in engine.generate([ask("full", "hi"), ask("lora", "hi")])]
+    assert texts == [generate_alone(locate_base(home, "full"), "hi", adapter) for adapter in (None, second)]
+
+
+def test_an_adapter_is_no_base(home: Home, tuned: TunedModel) -> None:
+    for name in (tuned.name, str(tuned.folder)):
+        with pytest.raises(UnknownBase, match="holds an adapter") as refused:
+            locate_base(home, name)
+        assert "tuning=full" in refused.value.hint
+
+
+@pytest.mark.parametrize("damage", ["weights", "template"])
+def test_a_model_tuned_as_a_whole_that_is_damaged_is_refused(home: Home, tiny_base: Base, damage: str) -> None:
+    folder = tune(home, tiny_base, "full").folder
+    if damage == "weights":
+        file = folder / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:-100])
+    else:
+        (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    with pytest.raises(StoreDamaged, match=f"the {'chat template' if damage == 'template' else damage} of full"):
+        TorchEngine(lambda name: resolve_model(home, name)).identify("full")
+
+
+def test_an_adapter_with_the_weights_of_another_base_is_refused(home: Home, tuned: TunedModel, tmp_path: Path) -> None:
+    """The card is right and the file is not: one adapter was copied over another."""
+    folder = save_base(tmp_path / "other", hidden_size=64)
+    other = tune(home, Base(str(folder), folder), "lora")
+    shutil.copy(other.folder / "adapter_model.safetensors", tuned.folder)
+    with pytest.raises(StoreDamaged, match="does not fit its base"):
+        TorchEngine(lambda name: resolve_model(home, name)).identify(tuned.name)
 
 
 def test_progress_counts_every_answer(engine: TorchEngine, tiny_base: Base) -> None:

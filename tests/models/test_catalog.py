@@ -6,17 +6,21 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from safetensors.torch import load_file
 
 from luthier.errors import HubUnreachable, UnknownBase
 from luthier.models.architecture import read_architecture
 from luthier.models.catalog import EMBEDDED_BASES, locate_base
 from luthier.models.loading import load_base
+from luthier.models.parameters import count_trained
+from luthier.models.settings import LoraSettings
 from tests.support.tiny import build_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from luthier.models.catalog import Base
+    from luthier.models.settings import TargetModules
     from luthier.store.home import Home
 
 
@@ -79,7 +83,17 @@ def test_a_damaged_weights_file_is_named(tmp_path: Path, tiny_base: Base) -> Non
 def test_the_architecture_is_read_without_weights(tiny_base: Base) -> None:
     found = read_architecture(tiny_base.folder)
     assert (found.context_length, found.layers, found.hidden_size) == (1024, 2, 32)
-    assert found.weight_bytes == (tiny_base.folder / "model.safetensors").stat().st_size
+    assert (found.query_size, found.key_value_size) == (32, 16)
+    assert found.stored_bytes == (tiny_base.folder / "model.safetensors").stat().st_size
+    assert found.parameters == sum(
+        tensor.numel() for tensor in load_file(tiny_base.folder / "model.safetensors").values()
+    )
+
+
+@pytest.mark.parametrize("targets", ["all-linear", "attention", ("q_proj", "down_proj")])
+def test_an_adapters_size_is_known_without_building_it(tiny_base: Base, targets: TargetModules) -> None:
+    found = read_architecture(tiny_base.folder).count_adapter_parameters(3, targets)
+    assert found == count_trained(tiny_base.folder, LoraSettings(r=3, target_modules=targets))
 
 
 def test_a_config_that_describes_no_text_model_is_refused(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from luthier.errors import StoreDamaged, UnknownModel
-from luthier.models.card import ModelCard, read_card
+from luthier.models.card import ModelCard, describe_card, read_card
 from luthier.models.registry import TunedModel, find_model, keep_model, resolve_model
 from luthier.store.catalog import keep_artefact, start_run
 
@@ -51,6 +51,21 @@ def test_a_model_is_found_with_its_card(home: Home) -> None:
     assert found.card == CARD
     assert "| validation_loss | 0.1 |" in (found.folder / "README.md").read_text()
     assert isinstance(resolve_model(home, "orders-bot"), TunedModel)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence", "library"),
+    [
+        ({"r": 16}, "An adapter of smollm2-135m, tuned", "peft"),
+        ({"tuning": "qlora"}, "An adapter of smollm2-135m in four bits, tuned", "peft"),
+        ({"tuning": "full"}, "A model made of smollm2-135m by training all weights, tuned", "transformers"),
+    ],
+)
+def test_a_card_says_what_was_trained(config: dict[str, Any], sentence: str, library: str) -> None:
+    """One without that setting is of a time when there was only one way."""
+    text = describe_card(CARD.model_copy(update={"config": config}))
+    assert sentence in text
+    assert f"library_name: {library}" in text
 
 
 def test_a_name_that_is_no_tuned_model_may_be_a_base(home: Home, tiny_base: Base) -> None:

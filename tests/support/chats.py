@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from luthier.conversation import Conversation, Message
 from luthier.data.dataset import Dataset, Example
 from luthier.data.splits.split import Splits, split_dataset
+from luthier.tokens.encode import encode_conversation
+from tests.support.tiny import build_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from luthier.tokens.encode import EncodedExample
 
 COLOURS = ("red", "green", "blue", "black", "white")
 THINGS = ("cup", "door", "ship", "hat")
@@ -22,6 +26,12 @@ def make_dataset(count: int = 20) -> Dataset:
 
 def make_splits(count: int = 20) -> Splits:
     return split_dataset(make_dataset(count))
+
+
+def encode_chats(count: int) -> list[EncodedExample]:
+    """By the tiny model's template; all begin with the same system prompt."""
+    template = build_template()
+    return [encode_conversation(template, example.conversation) for example in make_dataset(count).examples]
 
 
 def _make_examples(count: int) -> Iterator[Example]:

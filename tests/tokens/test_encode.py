@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tokenizers import AddedToken
 
 from luthier.conversation import Conversation, Message, ToolCall
 from luthier.errors import DataError, TemplateNotMaskable
@@ -78,18 +79,33 @@ def test_trained_prompts_have_the_tokens_that_are_served() -> None:
         assert encoded.is_target.index(True) == len(served)
 
 
-def test_a_token_across_the_border_is_cut_in_two() -> None:
-    """With a merge of two line breaks, an answer that begins with one would else hide in the prompt's last token."""
-    from tokenizers import AddedToken
-
+def build_merging_template() -> ChatTemplate:
+    """With a token for two line breaks, which an answer that begins with one shares with the prompt before it."""
     tokenizer = build_tokenizer()
     tokenizer.add_tokens([AddedToken("\n\n", normalized=False)])
-    template = ChatTemplate(tokenizer, frozenset({tokenizer.eos_token_id}))
-    answers = Message("assistant", "\nhello"), Message("assistant", "\nbye")
-    encoded = encode_conversation(template, Conversation((USER, answers[0], USER, answers[1])))
+    return ChatTemplate(tokenizer, frozenset({tokenizer.eos_token_id}))
+
+
+def test_a_token_across_the_border_is_cut_in_two() -> None:
+    """The answer's first line break would else hide in the prompt's last token."""
+    template = build_merging_template()
+    encoded = encode_conversation(template, Conversation((USER, Message("assistant", "\nhello"))))
     served = template.encode_prompt((USER,))
     assert list(encoded.ids[: len(served)]) == served
-    assert trained_text(template, encoded) == ["\nhello<|im_end|>", "\nbye<|im_end|>"]
+    assert trained_text(template, encoded) == ["\nhello<|im_end|>"]
+
+
+def test_a_row_whose_later_prompt_would_have_other_tokens_in_use_is_refused() -> None:
+    """In use, the prompt of the second answer holds the first one, and nobody cuts it there."""
+    template = build_merging_template()
+    first = Message("assistant", "\nhello")
+    with pytest.raises(DataError, match="other tokens than its prompt has in use") as caught:
+        encode_conversation(template, Conversation((USER, first, USER, ANSWER)))
+    assert "trains one answer" in caught.value.hint
+    untrained = Message("assistant", "\nhello", is_trained=False)
+    encoded = encode_conversation(template, Conversation((USER, untrained, USER, ANSWER)))
+    served = template.encode_prompt((USER, untrained, USER))
+    assert list(encoded.ids[: len(served)]) == served
 
 
 def test_the_last_trained_token_stops_the_model() -> None:

@@ -10,7 +10,7 @@ import pytest
 from luthier.conversation import Conversation, Message
 from luthier.data.jsonl import read_lines
 from luthier.tokens.encode import encode_conversation
-from luthier.tokens.packing import pack_examples
+from luthier.tokens.packing import pack_rows
 from luthier.tokens.preview import preview_conversation, preview_line
 from tests.data.rows import message, row, write
 from tests.support.tiny import CHATML, build_template
@@ -51,7 +51,7 @@ def read_trained(preview: TokenPreview) -> str:
 def test_the_flags_are_those_of_the_batch_that_is_trained_on() -> None:
     template = build_template()
     shown = preview_conversation(template, CONVERSATION, limit=512)
-    batch = pack_examples([encode_conversation(template, CONVERSATION)])
+    batch = pack_rows([encode_conversation(template, CONVERSATION)])
     assert [token.id for token in shown.tokens] == batch.input_ids[0].tolist()
     trained = [token for token in shown.tokens if token.is_trained]
     assert [token.position - 1 for token in trained] == batch.target_positions.tolist()

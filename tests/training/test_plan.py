@@ -8,14 +8,11 @@ import pytest
 
 from luthier.conversation import Conversation, Message
 from luthier.data.dataset import Dataset
-from luthier.errors import ExampleTooLong, NothingTrained, OutOfMemory, TemplateNotMaskable
-from luthier.models.architecture import Architecture
+from luthier.errors import ExampleTooLong, NothingTrained, TemplateNotMaskable
 from luthier.training.config import TrainingConfig
-from luthier.training.plan import plan_run, require_memory
+from luthier.training.plan import plan_run
 from tests.support.chats import make_dataset
 from tests.support.tiny import CHATML, build_template
-
-SMALL = Architecture(context_length=512, layers=2, hidden_size=32, intermediate_size=64, weight_bytes=1000)
 
 
 def lengthen(dataset: Dataset, *lines: int) -> Dataset:
@@ -91,6 +88,14 @@ def test_max_length_lowers_the_limit_but_never_lifts_the_contexts() -> None:
         plan_run(build_template(), make_dataset(), make_dataset(), TrainingConfig(max_length=20), context_length=512)
 
 
+def test_refused_rows_are_named_in_the_order_of_the_file() -> None:
+    dataset = make_dataset()
+    shuffled = replace(dataset, examples=dataset.examples[::-1])
+    with pytest.raises(ExampleTooLong) as caught:
+        plan_run(build_template(), shuffled, dataset, TrainingConfig(max_length=20), context_length=512)
+    assert [row.split(":")[1] for row in caught.value.rows] == [str(line) for line in range(1, 21)]
+
+
 def test_a_template_that_cannot_be_masked_names_the_row() -> None:
     broken = build_template(CHATML.replace("| tojson }}</call>", "}}").replace("<|im_end|>", ""))
     with pytest.raises(TemplateNotMaskable, match=r"chats\.jsonl:1: the chat template does not close"):
@@ -101,11 +106,3 @@ def test_the_plan_counts_steps_and_trains_part_of_each_row() -> None:
     plan = plan_run(build_template(), make_dataset(), make_dataset(), TrainingConfig(), context_length=512)
     assert (plan.steps_per_epoch, plan.total_steps) == (5, 15)
     assert all(0 < row.target_count < len(row.ids) for row in plan.train)
-
-
-def test_what_cannot_fit_into_memory_is_refused_with_a_remedy() -> None:
-    plan = plan_run(build_template(), make_dataset(), make_dataset(), TrainingConfig(), context_length=512)
-    require_memory(plan, SMALL, TrainingConfig(), available_bytes=2**30)
-    with pytest.raises(OutOfMemory, match=r"about 0\.0 GiB of memory and 0\.0 GiB are free") as caught:
-        require_memory(plan, SMALL, TrainingConfig(), available_bytes=10_000)
-    assert "micro_batch_tokens=" in caught.value.hint

@@ -19,6 +19,7 @@ from luthier.cli.estimate import estimate
 from luthier.cli.eval import evaluate
 from luthier.cli.kept import lineage, models, runs, show
 from luthier.cli.preview import preview
+from luthier.cli.recipes import recipes
 from luthier.cli.split import split
 from luthier.cli.tune import SettingsCommand, tune
 
@@ -64,6 +65,7 @@ _add(convert, "luthier convert orders.csv --map user=question --map assistant=an
 _add(split, "luthier split orders.jsonl --out data")
 _add(curate, "luthier curate data/train.jsonl --out curated.jsonl")
 _add(preview, "luthier preview orders.jsonl --line 3 --html preview.html")
+_add(recipes, "luthier recipes")
 _add(estimate, "luthier estimate orders.jsonl --set epochs=2", kind=SettingsCommand)
 _add(tune, "luthier tune orders.jsonl --name orders-a --set epochs=2", kind=SettingsCommand)
 _add(evaluate, "luthier eval --model smollm2-135m --model orders-a --data data --grader json", name="eval")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from luthier.cli import output
 from luthier.cli.options import AsJson, Assignments, BaseName, DataPath, Recipe
+
+if TYPE_CHECKING:
+    from luthier.training.planning.estimate import Estimate
 
 
 def estimate(
@@ -32,7 +35,6 @@ def estimate(
     """
     from luthier import pipeline
     from luthier.cli.progress import show_progress
-    from luthier.cli.render_estimate import list_warnings, render_estimate
     from luthier.training.config import parse_assignments
 
     settings = parse_assignments(assignments or [])
@@ -40,6 +42,13 @@ def estimate(
         found = pipeline.estimate(
             data, base=base, recipe=recipe, settings=settings, probes=probes, prices=prices, progress=progress
         )
-    for warning in list_warnings(found):
+    show_estimate(found, as_json=as_json)
+
+
+def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
+    """What should make one hesitate goes to stderr."""
+    from luthier.cli.render_estimate import list_warnings, render_estimate
+
+    for warning in list_warnings(estimate):
         output.note(f"warning: {warning}")
-    output.emit(found.to_json(), render_estimate(found), as_json=as_json)
+    output.emit(estimate.to_json(), render_estimate(estimate), as_json=as_json)

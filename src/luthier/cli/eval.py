@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +19,12 @@ def evaluate(
         typer.Option("--model", metavar="NAME", help="A model; give two to compare, the baseline first."),
     ] = None,
     grader: Annotated[
-        str, typer.Option(metavar="GRADER", help="exact, json or regex:PATTERN decides what passes.")
-    ] = "exact",
+        str | None,
+        typer.Option(
+            metavar="GRADER",
+            help="exact, json or regex:PATTERN decides what passes. Left out: exact; for pairs of answers, none.",
+        ),
+    ] = None,
     max_tokens: MaxTokens = 256,
     temperature: Temperature = 0.0,
     seed: Seed = None,
@@ -33,22 +36,22 @@ def evaluate(
     """Measure one model, or compare two and decide.
 
     Every answer to the test set is graded. With two models, the verdict says whether to ship the second.
-    The exit code is 0 for one model or the verdict "ship", and 1 for any other verdict.
+    Of pairs of a preferred and a rejected answer it is measured which one the model leans to, against its base or a
+    second model. The exit code is 0 without a verdict or for the verdict "ship", and 1 for any other verdict.
     """
     from luthier import pipeline
     from luthier.cli.progress import show_progress
-    from luthier.cli.render import render_evaluation
+    from luthier.cli.render_order import render_measurement
     from luthier.engine.protocol import Sampling
 
     if not models or len(models) > 2:
         raise UsageError(f"{len(models or [])} models were named", hint="give --model once, or twice to compare")
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
-    measure = partial(pipeline.evaluate if len(models) == 1 else pipeline.compare, *models)
     home = pipeline.open_home()
     with show_progress() as progress:
         pipeline.fetch_bases(models, home=home, progress=progress)
-        result = measure(data, grader=grader, sampling=sampling, home=home, progress=progress)
-    if report is not None:
-        pipeline.write_report(result, report, data=data, home=home)
+        result = pipeline.measure(
+            models, data, grader=grader, sampling=sampling, page=report, home=home, progress=progress
+        )
     is_good = result.verdict is None or result.verdict.decision == "ship"
-    output.emit(result.to_json(), render_evaluation(result, page=report), as_json=as_json, is_good=is_good)
+    output.emit(result.to_json(), render_measurement(result, page=report), as_json=as_json, is_good=is_good)

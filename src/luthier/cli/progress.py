@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from luthier.pipeline import Progress
-    from luthier.training.events import Event, StepDone
+    from luthier.training.events import Event, StepDone, Validated
 
 SECONDS_BETWEEN_LINES = 10  # in a log: often enough to see that it lives, seldom enough to read
 SECONDS_WITHOUT_BAR = 1  # what is done so soon needs no bar
 SECONDS_BETWEEN_MOVES = 0.1
+
+METRIC_PHRASES = {
+    "exact_answer_fraction": "{:.0%} of answers exact",
+    "right_token_fraction": "{:.1%} of tokens right",
+    "right_order_fraction": "{:.0%} of pairs in the right order",
+    "mean_margin": "margin {:.2f}",
+}
 
 
 class Display(Protocol):
@@ -102,7 +109,7 @@ class Narrator:
             self._next_move = now + SECONDS_BETWEEN_MOVES
 
     def observe(self, event: Event) -> None:
-        from luthier.training.events import RunStarted, StepDone, Validated
+        from luthier.training.events import Notice, RunEnded, RunStarted, StepDone, Validated
 
         match event:
             case RunStarted(step=0):
@@ -113,8 +120,11 @@ class Narrator:
                 self._seconds.append(event.seconds)
                 self._display.move_bar("step", event.step, event.total_steps, self._describe_step(event))
             case Validated():
-                best = ", the best so far" if event.is_best else ""
-                self._display.print_line(f"step {event.step}: validation loss {event.loss:.4f}{best}")
+                self._display.print_line(_describe_validation(event))
+            case Notice():
+                self._display.print_line(event.message)
+            case RunEnded():
+                self._display.print_line(f"kept step {event.best_step}, with validation loss {event.best_loss:.4f}")
 
     def _describe_step(self, event: StepDone) -> str:
         from luthier.evaluation.wording import phrase_seconds
@@ -124,6 +134,12 @@ class Narrator:
             return detail
         seconds_left = (event.total_steps - event.step) * sum(self._seconds) / len(self._seconds)
         return f"{detail}, {phrase_seconds(seconds_left)} left"
+
+
+def _describe_validation(event: Validated) -> str:
+    measured = [phrase.format(event.metrics[name]) for name, phrase in METRIC_PHRASES.items() if name in event.metrics]
+    best = ["the best so far"] if event.is_best else []
+    return ", ".join([f"step {event.step}: validation loss {event.loss:.4f}", *measured, *best])
 
 
 @contextmanager

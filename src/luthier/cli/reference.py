@@ -12,7 +12,7 @@ import inspect
 import typer
 
 from luthier.cli.app import build_command, list_commands
-from luthier.cli.tune import list_settings
+from luthier.training.config import list_settings
 
 OPENING = """# Command line
 

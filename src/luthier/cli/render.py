@@ -5,7 +5,9 @@ from __future__ import annotations
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
+from luthier.cli.render_proof import render_proof
 from luthier.evaluation.wording import phrase_fraction, phrase_p_value, phrase_points, phrase_seconds
+from luthier.training.planning.choices import Choice, list_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,10 +32,11 @@ def render_model(model: TunedModel) -> str:
     metrics = model.card.metrics
     return "\n".join(
         [
-            f"model {model.name}, an adapter of {model.card.base}",
+            f"model {model.name}, {model.card.kind}",
             f"  validation loss {metrics['validation_loss']:.4f}, at step {metrics['best_step']} of {metrics['steps']}",
             f"  {metrics['tokens']} tokens in {phrase_seconds(metrics['seconds'])}, run {model.card.run}",
             f"  {model.folder}",
+            *render_proof(model.card.proof),
         ]
     )
 
@@ -46,7 +49,7 @@ def render_evaluation(report: EvalReport, *, page: Path | None = None) -> str:
         rows.append((result.model, passed, phrase_fraction(result.pass_rate), f"{low} to {high}"))
     parts = [format_table(rows)]
     if report.comparison is not None and report.verdict is not None:
-        parts += ["", _describe_comparison(report.comparison), "", *_describe_verdict(report.verdict)]
+        parts += ["", _describe_comparison(report.comparison), "", *render_verdict(report.verdict)]
     if page is not None:
         parts += ["", f"report: {page}"]
     return "\n".join(parts)
@@ -127,11 +130,16 @@ def render_runs(records: Sequence[RunRecord]) -> str:
 
 
 def render_kept(found: Mapping[str, Any]) -> str:
-    """The tree of all values, the rows of a run, then the line of ancestors."""
-    tree = {key: value for key, value in found.items() if key not in ("lineage", "rows") and value is not None}
+    """The tree of all values, the proof of a model, the settings and rows of a run, then the line of ancestors."""
+    apart = ("lineage", "rows", "settings")
+    tree = {key: value for key, value in found.items() if key not in apart and value is not None}
+    tree["manifest"] = {key: value for key, value in found["manifest"].items() if key != "proof"}
+    proof = render_proof(found["manifest"].get("proof", {}))
     rows = f"rows:\n{indent(render_rows(found['rows']), '  ')}\n" if found.get("rows") else ""
     ancestors = render_lineage(found["lineage"]) if found["lineage"] else "nothing that is kept here"
-    return "\n".join([*_draw_tree(tree), f"{rows}made from:", indent(ancestors, "  ")])
+    settings = list_lines(Choice(**kept) for kept in found.get("settings") or ())
+    told = ["settings, and where they come from:", *settings] if settings else []
+    return "\n".join([*_draw_tree(tree), *proof, *told, f"{rows}made from:", indent(ancestors, "  ")])
 
 
 def render_lineage(line: Sequence[Mapping[str, str]]) -> str:
@@ -179,7 +187,7 @@ def _describe_comparison(comparison: Comparison) -> str:
     )
 
 
-def _describe_verdict(verdict: Verdict) -> list[str]:
+def render_verdict(verdict: Verdict) -> list[str]:
     return [f"verdict: {verdict.decision.replace('_', ' ')}", *(f"  {reason}" for reason in verdict.reasons)]
 
 

@@ -6,34 +6,35 @@ from typing import TYPE_CHECKING
 
 from luthier.cli.render import format_table
 from luthier.evaluation.wording import phrase_seconds
+from luthier.training.planning.choices import list_lines
+from luthier.training.planning.footprint import PART_NAMES, phrase_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from luthier.data.prices import JobPrice
-    from luthier.training.estimate import Estimate, Need
-
-GIB, MIB = 2**30, 2**20
+    from luthier.training.planning.estimate import Estimate, Need
 
 
 def render_estimate(estimate: Estimate) -> str:
-    services = f"the same job at hosted services, about:\n{_tabulate_prices(estimate.prices)}"
-    return "\n\n".join([_tabulate_splits(estimate), _tabulate_needs(estimate), services])
+    """The settings, the rows, what the run needs, and what it would cost elsewhere where that was asked for."""
+    parts = [_tabulate_splits(estimate), _tabulate_needs(estimate)]
+    if estimate.choices:
+        parts.insert(0, "\n".join(["settings, and where they come from:", *list_lines(estimate.choices)]))
+    if estimate.prices:
+        parts.append(f"the same job at hosted services, about:\n{_tabulate_prices(estimate.prices)}")
+    return "\n\n".join(parts)
 
 
 def list_warnings(estimate: Estimate) -> list[str]:
     """What may keep the run from its end, and prices that nobody has looked up for long."""
     return [
+        *estimate.advice,
         *_warn_of_time(estimate),
         *_warn_of_memory(estimate),
         *_warn_of_disk(estimate.disk),
         *_warn_of_prices(estimate.prices),
     ]
-
-
-def phrase_bytes(count: int) -> str:
-    """`1.4 GiB`, or `37 MiB` below one."""
-    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / MIB:.0f} MiB"
 
 
 def phrase_dollars(dollars: float) -> str:
@@ -80,12 +81,22 @@ def _tabulate_needs(estimate: Estimate) -> str:
     rows = [
         ("base", estimate.base),
         ("tokens", f"{estimate.tokens:,} in {epochs}, of which {estimate.trained_tokens:,} are trained"),
+        ("computed", _phrase_computed(estimate)),
         ("steps", f"{estimate.steps:,}, each of {estimate.batch_size} rows"),
         ("time", _phrase_time(estimate)),
         ("memory", _phrase_need(estimate.memory)),
+        *((f"  {PART_NAMES[name]}", phrase_bytes(size)) for name, size in estimate.footprint._asdict().items() if size),
         ("disk", f"up to {phrase_bytes(estimate.disk.needed)}; {phrase_bytes(estimate.disk.free)} are free"),
     ]
     return format_table(rows)
+
+
+def _phrase_computed(estimate: Estimate) -> str:
+    """Tokens of the rows and tokens that go through the model: they differ by what rows of a batch begin with."""
+    row_tokens, computed = estimate.workload
+    if computed == row_tokens:
+        return f"{computed:,} tokens: no rows of a batch begin alike"
+    return f"{computed:,} tokens: what rows of a batch begin with is computed once, {computed / row_tokens:.0%} of all"
 
 
 def _phrase_time(estimate: Estimate) -> str:

@@ -6,18 +6,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-import torch
-from torch.nn.functional import cross_entropy
-
 from luthier.curation.likelihood import AnswerLosses, Refused
 from luthier.errors import DataError
 from luthier.models.loading import translate_memory_errors
 from luthier.tokens.encode import EncodedExample, encode_conversation
-from luthier.tokens.packing import pack_examples, split_by_tokens
-from luthier.training.attention import can_pack, choose_attention
+from luthier.tokens.packing import pack_rows, split_by_tokens
+from luthier.training.kernels.attention import adopt_attention, can_pack, can_share
+from luthier.training.objectives.likelihood import score_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from luthier.conversation import Conversation
     from luthier.models.loading import LoadedBase
@@ -38,7 +36,7 @@ def measure_answers(
     Without its prompt an answer stands behind the opening of the assistant's turn alone. The batches change nothing
     but speed: packed rows do not see one another. Raises OutOfMemory.
     """
-    base.model.set_attn_implementation(choose_attention(base.model.config))
+    adopt_attention(base.model)
     results: list[AnswerLosses | Refused] = []
     pieces: list[EncodedExample] = []
     owners: list[int] = []
@@ -85,33 +83,17 @@ def _cut_answers(example: EncodedExample, opening: tuple[int, ...]) -> list[Enco
     return [EncodedExample((*opening, *answer), (False,) * len(opening) + (True,) * len(answer)) for answer in answers]
 
 
-@torch.no_grad()
 def _sum_losses(
     base: LoadedBase, examples: Sequence[EncodedExample], on_progress: Callable[[int, int], None]
 ) -> list[float]:
-    """Neighbours in length are computed together, so that no batch waits for one long row."""
-    order = sorted(range(len(examples)), key=lambda place: len(examples[place].ids))
-    sums = [0.0] * len(examples)
-    done = 0
+    distinct = list(dict.fromkeys(examples))
+    sums: dict[EncodedExample, float] = {}
     with translate_memory_errors("measuring answers"):
         budget = TOKENS_AT_ONCE if can_pack(base.model) else 1
-        for group in split_by_tokens([examples[place] for place in order], budget):
-            for total in _sum_loss_of_each(base, group):
-                sums[order[done]] = total
-                done += 1
-            on_progress(done, len(examples))
-    return sums
-
-
-def _sum_loss_of_each(base: LoadedBase, group: Sequence[EncodedExample]) -> Iterator[float]:
-    batch = pack_examples(group).to(base.model.device)
-    output = base.model(
-        input_ids=batch.input_ids,
-        position_ids=batch.position_ids,
-        logits_to_keep=batch.target_positions,
-        document_lengths=batch.document_lengths,
-        use_cache=False,
-    )
-    losses = cross_entropy(output.logits[0].float(), batch.labels, reduction="none")
-    for part in losses.split([example.target_count for example in group]):
-        yield float(part.sum())
+        shares_prefixes = can_share(base.model)
+        for group in split_by_tokens(distinct, budget, shares_prefixes=shares_prefixes):
+            batch = pack_rows(group, shares_prefixes=shares_prefixes).to(base.model.device)
+            totals = batch.sum_by_row(score_targets(base.model, batch).log_probs)
+            sums.update(zip(group, (-totals).tolist(), strict=True))
+            on_progress(len(sums), len(distinct))
+    return [sums[example] for example in examples]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.conversation import fingerprint_json
+from luthier.data.reading import read_written
 from luthier.data.splits.dealing import SIDES
-from luthier.data.splits.folder import to_jsonl
+from luthier.data.splits.folder import read_origin, rename_sides, to_jsonl
+from luthier.data.splits.split import Splits
 from luthier.data.versions import REFERENCE, find_by_rows
-from luthier.store.catalog import keep_artefact, list_artefacts
+from luthier.store.catalog import find_artefact, keep_artefact, list_artefacts
 
 if TYPE_CHECKING:
-    from luthier.data.splits.split import Splits
     from luthier.store.home import Home
 
 KIND = "splits"
@@ -31,6 +33,20 @@ def keep_splits(home: Home, splits: Splits) -> str:
     name = version["name"] if version else source
     parents = _find_parents(home, splits)
     return keep_artefact(home.database, kind=KIND, name=name, manifest=manifest, parents=parents)
+
+
+def read_splits(home: Home, fingerprint: str) -> Splits:
+    """What `keep_splits` kept, with its origin; lines count from 1 on each side.
+
+    Raises UnknownArtefact for what is not kept any more, StoreDamaged for what has been altered.
+    """
+    artefact = find_artefact(home.database, fingerprint)
+    manifest = artefact.manifest
+    train, validation, test = (
+        read_written(home.blobs.get(manifest[side]["blob"]), Path(f"{artefact.name}-{side}.jsonl")) for side in SIDES
+    )
+    origin = read_origin(manifest) if "source" in manifest else None
+    return rename_sides(Splits(train, validation, test, origin), origin.name if origin else artefact.name)
 
 
 def _find_parents(home: Home, splits: Splits) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from luthier.conversation import Message
+    from luthier.conversation import Conversation, Message
 
 FinishReason = Literal["stop", "length"]
 
@@ -55,6 +55,23 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A conversation whose last message is an answer that somebody gave, to be judged by the model of that name."""
+
+    model: str
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """`log_prob` is that of the whole answer after its prompt, in nats, the end of the turn included."""
+
+    log_prob: float
+    answer_tokens: int
+    prompt_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelIdentity:
     """What a model really is: two with the same `weights_hash` and `template_hash` answer alike.
 
@@ -84,4 +101,21 @@ class Engine(Protocol):
         self, requests: Sequence[Request], *, on_progress: Callable[[int], None] | None = None
     ) -> list[Response]:
         """`on_progress` is called with the number of answers finished since the last call."""
+        ...
+
+
+class Scorer(Protocol):
+    """An engine that has the weights at hand, and so can say how likely an answer is that it did not give."""
+
+    @property
+    def name(self) -> str: ...
+
+    def identify(self, model: str) -> ModelIdentity:
+        """As `Engine.identify`."""
+        ...
+
+    def score(
+        self, answers: Sequence[Answered], *, on_progress: Callable[[int], None] | None = None
+    ) -> list[Likelihood]:
+        """In their order; `on_progress` is called with the number finished since the last call."""
         ...

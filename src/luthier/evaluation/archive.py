@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from luthier.conversation import canonical_json
 from luthier.store.catalog import keep_artefact, list_artefacts
 
 if TYPE_CHECKING:
-    from luthier.evaluation.report import EvalReport
     from luthier.store.home import Home
 
 
-def keep_report(home: Home, report: EvalReport) -> str:
+class Report(Protocol):
+    """Its JSON says under "models" whom it judges, and by which conditions under "manifests"."""
+
+    @property
+    def name(self) -> str: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+def keep_report(home: Home, report: Report) -> str:
     """The fingerprint of the report's manifest; the report itself lies in a blob, whole."""
     document = report.to_json()
     manifest = {

@@ -14,12 +14,22 @@ from luthier.store.files import write_atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from luthier.models.settings import Tuning
+
 CARD_FILE = "card.json"
 TRAINED_ON_FILE = "trained_on.txt"
 
+KINDS: dict[Tuning, str] = {
+    "lora": "an adapter of {base}",
+    "qlora": "an adapter of {base} in four bits",
+    "full": "a model made of {base} by training all weights",
+}
+LIBRARIES: dict[Tuning, str] = {"lora": "peft", "qlora": "peft", "full": "transformers"}
+
 
 class ModelCard(BaseModel):
-    """`rows` counts what of `data` was used; empty for models older than that count.
+    """`rows` counts what of `data` was used, and `proof` holds the gates that the trained weights have passed; both are
+    empty for models that are older.
 
     `trained_on` holds the prompt fingerprints of the training rows; it is kept in a file of its own.
     """
@@ -36,10 +46,22 @@ class ModelCard(BaseModel):
     rows: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any]
     metrics: dict[str, Any]
+    proof: dict[str, Any] = Field(default_factory=dict)
     run: str
     luthier_version: str
     created_at: datetime
     trained_on: frozenset[str] = Field(default=frozenset(), exclude=True)
+
+    @property
+    def tuning(self) -> Tuning:
+        """What was trained; runs that were kept before there was a choice trained a LoRA adapter."""
+        tuning: Tuning = self.config.get("tuning", "lora")
+        return tuning
+
+    @property
+    def kind(self) -> str:
+        """In words, such as "an adapter of smollm2-135m"."""
+        return KINDS[self.tuning].format(base=self.base)
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
@@ -64,13 +86,14 @@ def describe_card(card: ModelCard) -> str:
     data = card.data
     dropped = card.rows.get("train", {}).get("dropped", 0)
     left_out = f", of which {dropped} were too long and left out" if dropped else ""
+    proof = "\n".join(f"- {'' if gate['holds'] else 'warning: '}{gate['detail']}" for gate in card.proof.values())
     return f"""---
 base_model: {card.base}
-library_name: peft
+library_name: {LIBRARIES[card.tuning]}
 ---
 # {card.name}
 
-A LoRA adapter for `{card.base}`, tuned with Luthier {card.luthier_version} on {card.created_at:%Y-%m-%d}.
+{card.kind[0].upper()}{card.kind[1:]}, tuned with Luthier {card.luthier_version} on {card.created_at:%Y-%m-%d}.
 
 Data: {data["name"]}, {data["rows"]} training rows{left_out}, fingerprint `{data["fingerprint"][:16]}`.
 System prompt: {card.system_prompt or "none in common"}
@@ -78,6 +101,10 @@ System prompt: {card.system_prompt or "none in common"}
 | setting or metric | value |
 | --- | --- |
 {rows}
+
+Proof that it learned:
+
+{proof}
 
 Chat template `{card.template_hash[:16]}`, base weights `{card.base_weights_hash[:16]}`, run `{card.run}`.
 """

@@ -43,6 +43,8 @@ EMBEDDED_BASES = {
 def locate_base(home: Home, name: str, *, announce: Announce = silent) -> Base:
     """Fetches what is not here yet. A name that looks like a path must be a folder.
 
+    A model that was tuned as a whole is a base like any other.
+
     Raises UnknownBase, FetchFailed or HubUnreachable.
     """
     if name in EMBEDDED_BASES:
@@ -54,6 +56,8 @@ def locate_base(home: Home, name: str, *, announce: Announce = silent) -> Base:
         raise UnknownBase(f"there is no folder {name}", hint="name a folder with config.json and model.safetensors")
     if HUB_NAME.fullmatch(name):
         return Base(name, _fetch_from_hub(name, announce=announce))
+    if (tuned := home.models / name).is_dir():
+        return Base(name, _check_folder(tuned))
     raise UnknownBase(
         f"no base model is called {name!r}",
         hint=did_you_mean(name, EMBEDDED_BASES) + "; a folder or a hub name such as org/name works too",
@@ -66,6 +70,11 @@ def is_fetched(home: Home, name: str) -> bool:
 
 
 def _check_folder(folder: Path) -> Path:
+    if (folder / "adapter_config.json").is_file():
+        raise UnknownBase(
+            f"{folder} holds an adapter, which is no model without its base",
+            hint="name the base, or a model that was tuned with tuning=full",
+        )
     if not (folder / "config.json").is_file():
         raise UnknownBase(f"{folder} holds no config.json", hint="name the folder of a Hugging Face model")
     if not any(folder.glob("*.safetensors")):

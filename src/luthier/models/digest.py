@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class FileState(NamedTuple):
+    """What a file has otherwise once it is written to, or replaced."""
+
+    device: int
+    inode: int
+    size: int
+    changed_nanoseconds: int
 
 
 def digest_file(path: Path) -> str:
@@ -15,6 +25,19 @@ def digest_file(path: Path) -> str:
 
 
 def digest_weights(folder: Path) -> str:
-    """One digest over the folder's safetensors files in order of their names."""
-    digests = [digest_file(path) for path in sorted(folder.glob("*.safetensors"))]
+    """One digest over the folder's safetensors files in order of their names.
+
+    A file is read once in a process: the weights of a large base take longer to digest than to load.
+    """
+    digests = [_digest_as_it_is(path, _read_state(path)) for path in sorted(folder.glob("*.safetensors"))]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _read_state(path: Path) -> FileState:
+    found = path.stat()
+    return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _digest_as_it_is(path: Path, state: FileState) -> str:
+    return digest_file(path)

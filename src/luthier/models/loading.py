@@ -14,7 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from luthier.errors import OutOfMemory, UnknownBase
 from luthier.models.digest import digest_weights
+from luthier.models.fetch import silent
 from luthier.models.precision import choose_device, choose_dtype
+from luthier.models.quantized import SLOW_ON_CPU, describe_quantisation, settle_on_cpu
 from luthier.tokens.chat_template import ChatTemplate
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from luthier.models.catalog import Base
+    from luthier.models.fetch import Announce
     from luthier.models.settings import Precision
 
 
@@ -32,6 +35,7 @@ class LoadedBase:
     """One copy of a base's weights, in evaluation mode and frozen."""
 
     name: str
+    folder: Path
     model: PreTrainedModel
     template: ChatTemplate
     weights_hash: str
@@ -42,16 +46,32 @@ class LoadedBase:
         return int(self.model.config.get_text_config().max_position_embeddings)
 
 
-def load_base(base: Base, *, precision: Precision = "auto", attention: str = "sdpa") -> LoadedBase:
-    """Loads safetensors only, and never code from the model's folder. Raises UnknownBase or OutOfMemory."""
+def load_base(
+    base: Base,
+    *,
+    precision: Precision = "auto",
+    is_quantised: bool = False,
+    stays_on_cpu: bool = False,
+    announce: Announce = silent,
+) -> LoadedBase:
+    """Loads safetensors only, and never code from the model's folder; quantised, with four-bit linear layers.
+
+    One that `stays_on_cpu` has the precision of the device that somebody else will move it to, part by part.
+
+    Raises UnknownBase, OutOfMemory, or MachineError where a quantised base needs a library that is not there.
+    """
     quiet_transformers()
     device = choose_device()
+    dtype = choose_dtype(precision, device)
+    if is_quantised and device.type == "cpu":
+        announce(SLOW_ON_CPU)
     with translate_memory_errors(f"loading {base.name}"):
         try:
             model = AutoModelForCausalLM.from_pretrained(
                 base.folder,
-                dtype=choose_dtype(precision, device),
-                attn_implementation=attention,
+                dtype=dtype,
+                quantization_config=describe_quantisation(dtype) if is_quantised else None,
+                device_map={"": device} if is_quantised else None,
                 use_safetensors=True,
                 trust_remote_code=False,
             )
@@ -61,9 +81,12 @@ def load_base(base: Base, *, precision: Precision = "auto", attention: str = "sd
                 hint="the folder must hold a complete transformers model",
             ) from error
         model.requires_grad_(False)
-        torch.nn.Module.to(model, device)
+        if is_quantised and device.type == "cpu":
+            settle_on_cpu(model)
+        elif not is_quantised and not stays_on_cpu:
+            torch.nn.Module.to(model, device)
     model.eval()
-    return LoadedBase(base.name, model, load_template(base), digest_weights(base.folder))
+    return LoadedBase(base.name, base.folder, model, load_template(base), digest_weights(base.folder))
 
 
 def load_template(base: Base) -> ChatTemplate:
@@ -83,6 +106,8 @@ def quiet_transformers() -> None:
     """Progress bars and advice of the libraries would drown our own."""
     # PEFT 0.21 reads an attribute that transformers 5 renames: nothing that a user could act on.
     warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
+    # What is missing of an adapter is an error of ours.
+    warnings.filterwarnings("ignore", message="Found missing adapter keys", category=UserWarning)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
 

@@ -5,21 +5,25 @@ LoRA: Hu et al. 2021, https://arxiv.org/abs/2106.09685. Files are those of PEFT,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from transformers import AutoConfig, AutoModelForCausalLM
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError, safe_open
 
-from luthier.errors import InvalidConfig
+from luthier.errors import StoreDamaged
+from luthier.models.targets import choose_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from peft import PeftModel
     from transformers import PreTrainedModel
 
     from luthier.models.settings import LoraSettings
+
+ADAPTER_FILE = "adapter_model.safetensors"
 
 
 def attach_adapter(model: PreTrainedModel, settings: LoraSettings, *, seed: int) -> PeftModel:
@@ -28,30 +32,43 @@ def attach_adapter(model: PreTrainedModel, settings: LoraSettings, *, seed: int)
     Raises InvalidConfig when the model has no layer of a target's name.
     """
     torch.manual_seed(seed)
-    targets = settings.target_modules
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=settings.r,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
+        use_rslora=settings.use_rslora,
+        use_dora=settings.use_dora,
+        target_modules=choose_targets(model, settings.target_modules),
     )
+    adapted = get_peft_model(model, config, autocast_adapter_dtype=True)
+    layers: list[Any] = [layer for layer in adapted.modules() if isinstance(layer, BaseTunerLayer)]
+    for layer in layers:
+        # Else PEFT widens every activation of a bfloat16 base to float32 for products that autocast rounds anyway.
+        layer.cast_input_dtype_enabled = False
+    return adapted
+
+
+def load_adapter(model: PreTrainedModel | PeftModel, folder: Path, *, slot: str) -> PeftModel:
+    """Adds a saved adapter under PEFT's name `slot`, beside those that are there.
+
+    Raises StoreDamaged when it cannot be read, or was made for a model of other layers or sizes.
+    """
+    misfit = f"the adapter in {folder} does not fit its base"
+    hint = "it is damaged, or of another base: tune the model again"
     try:
-        return get_peft_model(model, config, autocast_adapter_dtype=True)
-    except ValueError as error:
-        raise InvalidConfig(
-            f"target_modules {targets!r} do not fit this model", hint="all-linear fits every model"
-        ) from error
-
-
-def count_adapter_parameters(folder: Path, settings: LoraSettings) -> int:
-    """How many numbers an adapter of the model in `folder` has; no weight is read. Raises InvalidConfig."""
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-        model.requires_grad_(False)
-        adapted = attach_adapter(model, settings, seed=0)
-    return sum(parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad)
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(folder), adapter_name=slot)
+        else:
+            model = PeftModel.from_pretrained(model, str(folder), adapter_name=slot)
+        with safe_open(folder / ADAPTER_FILE, framework="pt") as file:
+            saved = set(file.keys())
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise StoreDamaged(f"{misfit}: {str(error).splitlines()[-1].strip()}", hint=hint) from error
+    wanted = set(get_peft_model_state_dict(model, adapter_name=slot, save_embedding_layers=False))
+    if saved != wanted:
+        raise StoreDamaged(f"{misfit}: {len(saved ^ wanted)} of its layers are not the base's", hint=hint)
+    return model
 
 
 def save_adapter(model: PeftModel, folder: Path, *, base: str) -> None:
@@ -68,5 +85,6 @@ def get_adapter_state(model: PeftModel) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
 
 
-def set_adapter_state(model: PeftModel, state: dict[str, torch.Tensor]) -> None:
-    set_peft_model_state_dict(model, state)
+def set_adapter_state(model: PeftModel, state: Mapping[str, torch.Tensor]) -> None:
+    """The caller has seen to it that names and shapes are the model's."""
+    set_peft_model_state_dict(model, dict(state))

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TunedModel:
-    """`folder` holds the adapter in PEFT's format beside the card."""
+    """`folder` holds an adapter in PEFT's format, or a whole transformers model, beside the card."""
 
     name: str
     folder: Path
     card: ModelCard
 
 
-def keep_model(home: Home, card: ModelCard, write_adapter: Callable[[Path], None], *, parent: str) -> TunedModel:
+def keep_model(home: Home, card: ModelCard, write_weights: Callable[[Path], None], *, parent: str) -> TunedModel:
     """`parent` is the run's fingerprint. Raises NameTaken when another run's model has the name.
 
     A kill in between leaves a folder that no name points to, which the same run replaces when it is taken up again.
@@ -39,7 +39,7 @@ def keep_model(home: Home, card: ModelCard, write_adapter: Callable[[Path], None
     folder = home.models / card.name
     manifest = card.model_dump(mode="json")
     with replace_folder(folder) as fresh:
-        write_adapter(fresh)
+        write_weights(fresh)
         write_card(card, fresh)
     kept.register_model(
         home.database,

@@ -22,9 +22,12 @@ from luthier.pipeline.evaluation import (
 )
 from luthier.pipeline.home import open_home
 from luthier.pipeline.kept import list_bases, list_models, list_runs, show
+from luthier.pipeline.preference import measure, order_pairs
 from luthier.pipeline.progress import Progress
+from luthier.pipeline.recipes import list_recipes, read_recipe
+from luthier.pipeline.resumption import resume
 from luthier.pipeline.tokens import measure_lengths, open_meter, preview, write_preview
-from luthier.pipeline.training import DEFAULT_BASE, estimate, tune
+from luthier.pipeline.training import DEFAULT_BASE, estimate, rehearse, tune
 from luthier.pipeline.versions import add_data, diff_data, find_data, list_data, log_data, show_data, write_data
 
 __all__ = [
@@ -48,16 +51,22 @@ __all__ = [
     "list_bases",
     "list_data",
     "list_models",
+    "list_recipes",
     "list_rules",
     "list_runs",
     "load_test_set",
     "log_data",
+    "measure",
     "measure_lengths",
     "mend",
     "open_home",
     "open_meter",
+    "order_pairs",
     "preview",
+    "read_recipe",
     "refuse_log",
+    "rehearse",
+    "resume",
     "show",
     "show_data",
     "split",

@@ -15,15 +15,25 @@ if TYPE_CHECKING:
 def show(name: str, *, home: Home | None = None) -> dict[str, Any]:
     """What is kept about a model, a run or any artefact, by name, id or the beginning of a fingerprint.
 
-    Of a run, `rows` says which rows it used and which it left out; None for all else.
+    Of a run, `rows` says which rows it used and which it left out, and `settings` where each came from; None for all
+    else.
     """
     from luthier.store.inventory import describe_kept
     from luthier.training.ledger import read_ledger
+    from luthier.training.planning.choices import read_choices
 
     home = home or open_home()
     found = describe_kept(home.database, name)
-    ledger = read_ledger(home.runs / found["name"]) if found["kind"] == "run" else None
-    return {**found, "rows": asdict(ledger) if ledger else None}
+    if found["run"] and _was_killed(home, found["run"]["id"], found["run"]["status"]):
+        found["run"]["status"] = "interrupted"
+    if found["kind"] != "run":
+        return {**found, "rows": None, "settings": None}
+    ledger, choices = read_ledger(home.runs / found["name"]), read_choices(home.runs / found["name"])
+    return {
+        **found,
+        "rows": asdict(ledger) if ledger else None,
+        "settings": [choice._asdict() for choice in choices],
+    }
 
 
 def list_models(*, home: Home | None = None) -> list[ModelRecord]:
@@ -36,11 +46,10 @@ def list_models(*, home: Home | None = None) -> list[ModelRecord]:
 def list_runs(*, home: Home | None = None) -> list[RunRecord]:
     """The latest first. One that was killed, and so could not say that it ended, counts as interrupted."""
     from luthier.store import catalog
-    from luthier.store.locks import is_locked
 
     home = home or open_home()
     return [
-        replace(run, status="interrupted") if run.status == "running" and not is_locked(home.lock_of(run.id)) else run
+        replace(run, status="interrupted") if _was_killed(home, run.id, run.status) else run
         for run in catalog.list_runs(home.database)
     ]
 
@@ -51,3 +60,10 @@ def list_bases(*, home: Home | None = None) -> dict[str, bool]:
 
     home = home or open_home()
     return {name: is_fetched(home, name) for name in EMBEDDED_BASES}
+
+
+def _was_killed(home: Home, run: str, status: str) -> bool:
+    """Whether it could not say how it ended: it counts as at work, and no process holds its lock."""
+    from luthier.store.locks import is_locked
+
+    return status == "running" and not is_locked(home.lock_of(run))

@@ -19,4 +19,11 @@ def find_recipe(name: str) -> Path:
     for path in (Path(name).expanduser(), _FOLDER / f"{name}.toml"):
         if path.is_file():
             return path
-    raise FileMissing(f"there is no recipe {name}", hint=did_you_mean(name, list_recipes()))
+    what = "file" if name.endswith(".toml") else "recipe"
+    raise FileMissing(f"there is no {what} {name}", hint=did_you_mean(name.removesuffix(".toml"), list_recipes()))
+
+
+def describe_recipe(name: str) -> str:
+    """What it is for: the comment in its first line, without a full stop."""
+    first = find_recipe(name).read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip().removesuffix(".")

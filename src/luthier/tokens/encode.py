@@ -34,6 +34,20 @@ class EncodedExample:
     def target_count(self) -> int:
         return sum(self.is_target)
 
+    @property
+    def rows(self) -> tuple[EncodedExample, ...]:
+        """What goes through the model for it."""
+        return (self,)
+
+    @property
+    def weight(self) -> int:
+        """What it counts for in the mean loss of a step."""
+        return self.target_count
+
+    @property
+    def token_count(self) -> int:
+        return len(self.ids)
+
 
 class Span(NamedTuple):
     """Characters [start, end) of a text."""
@@ -156,9 +170,18 @@ def _try_to_trace(
     template: ChatTemplate, rendering: _Rendering, whole: _Tokens, openings: Iterator[_Tokens]
 ) -> TracedConversation | DataError:
     """Takes as many of the openings as the rendering has answers."""
+    prompts = [next(openings).ids for _ in rendering.answers]
     # A token that reaches across the border would never be seen in serving, where the prompt stands alone.
-    cuts = [answer.start for answer in rendering.answers if not _is_prefix(next(openings).ids, whole.ids)]
+    cuts = [a.start for a, prompt in zip(rendering.answers, prompts, strict=True) if not _is_prefix(prompt, whole.ids)]
     tokens = _tokenize_pieces(template, rendering.text, cuts) if cuts else whole
+    if not all(_is_prefix(prompt, tokens.ids) for prompt in prompts):
+        # A later prompt holds the border of an earlier answer, and in serving that border is no cut.
+        return DataError(
+            "a later answer would be trained on other tokens than its prompt has in use, because an earlier answer "
+            "shares a token with the template's text before it",
+            hint="delete the white space that the earlier answer begins with, or split the conversation so that each "
+            "example trains one answer",
+        )
     try:
         targets = [_find_targets(template, tokens, answer) for answer in rendering.answers]
     except TemplateNotMaskable as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.errors import StoreDamaged
@@ -25,7 +25,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """`loss` is in nats per target token; `tokens_per_second` counts all tokens computed in this step."""
+    """`loss` is in nats per target token of an answer, or per pair; `tokens` counts those of the step's rows."""
 
     kind: ClassVar[str] = "step"
     step: int
@@ -44,13 +44,35 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
+    """`metrics` are what the objective can tell besides its loss, such as the share of answers that are exact."""
+
     kind: ClassVar[str] = "validation"
     step: int
     loss: float
     is_best: bool
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
-Event = RunStarted | StepDone | Validated
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for whoever looks on: what the run decided by itself after `step` steps, and why."""
+
+    kind: ClassVar[str] = "notice"
+    step: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """`best_step` is the one whose weights are kept."""
+
+    kind: ClassVar[str] = "ended"
+    step: int
+    best_step: int
+    best_loss: float
+
+
+Event = RunStarted | StepDone | Validated | Notice | RunEnded
 if TYPE_CHECKING:
     Observer = Callable[[Event], None]
 
@@ -77,6 +99,11 @@ class EventLog:
             raise StoreDamaged(f"{self._path} is damaged: {error}", hint="delete the run's folder") from error
 
     def rewind(self, step: int) -> None:
-        """Forgets what came after a checkpoint, since those steps will be done and logged once more."""
-        kept = [json.dumps(row) for row in self.read() if row["step"] <= step]
-        write_atomic(self._path, "".join(f"{line}\n" for line in kept))
+        """Forgets what came after a checkpoint, since that will be done and logged once more.
+
+        A checkpoint is written when its step is done and judged; what was said of that step later goes as well.
+        """
+        rows = [row for row in self.read() if row["step"] <= step]
+        while rows and rows[-1]["event"] not in (StepDone.kind, Validated.kind):
+            rows.pop()
+        write_atomic(self._path, "".join(f"{json.dumps(row)}\n" for row in rows))

@@ -58,6 +58,10 @@ class RowLedger:
 
 
 def write_ledger(ledger: RowLedger, folder: Path) -> None:
+    """The first one stands when a run is taken up again: its lines are those of the file that the user has."""
+    kept = read_ledger(folder)
+    if kept is not None and kept.summarise() == ledger.summarise():
+        return
     write_atomic(folder / LEDGER_FILE, json.dumps(asdict(ledger), indent=2) + "\n")
 
 

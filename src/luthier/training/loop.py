@@ -1,156 +1,148 @@
-"""The training loop: a plan and a model with an adapter go in, a trained adapter stays in the model."""
+"""The training loop: a plan and a model go in, and the best weights that were found on the way stay in the model."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
-from luthier.errors import RunInterrupted, TrainingDiverged
-from luthier.tokens.packing import pack_examples, split_by_tokens
-from luthier.training.events import RunStarted, StepDone, Validated
-from luthier.training.objectives import sum_answer_loss
-from luthier.training.schedule import choose_examples, scale_learning_rate
+from luthier.errors import RunInterrupted
+from luthier.training.allocator import STEPS_BETWEEN, give_back_memory
+from luthier.training.checkpoint import take_snapshot
+from luthier.training.events import Notice, RunEnded, RunStarted, StepDone, Validated
+from luthier.training.learner import Learner
+from luthier.training.schedule import choose_examples, choose_seed, is_validation_due, scale_learning_rate
+from luthier.training.watch import describe_overfit, divide_sums, find_chance, require_finite, require_steady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from peft import PeftModel
-
-    from luthier.tokens.encode import EncodedExample
+    from luthier.models.tuning import TrainedModel
     from luthier.training.checkpoint import Checkpoints, Progress
     from luthier.training.config import TrainingConfig
     from luthier.training.events import Observer
+    from luthier.training.objectives.objective import Objective
     from luthier.training.plan import Plan
+    from luthier.training.processes.group import Group
 
 
-class StepResult(NamedTuple):
-    """`loss` in nats per target token, `grad_norm` before clipping."""
-
-    loss: float
-    grad_norm: float
-
-
-def train_adapter(
-    model: PeftModel,
+def train(
+    model: TrainedModel,
     plan: Plan,
     config: TrainingConfig,
     *,
+    objective: Objective,
+    group: Group,
     checkpoints: Checkpoints,
     observe: Observer,
     is_stop_wanted: Callable[[], bool],
 ) -> Progress:
-    """Leaves the adapter with the lowest validation loss in the model.
+    """Goes on from the latest checkpoint, and leaves the weights with the lowest validation loss in the model.
 
-    Raises RunInterrupted after a checkpoint when a stop is wanted, TrainingDiverged when the loss is not a number.
+    Raises RunInterrupted after a checkpoint when a stop is wanted, TrainingDiverged when the loss is lost, OutOfMemory
+    when a single row is too much.
     """
-    optimizer = build_optimizer(model, config)
-    progress = checkpoints.restore(model, optimizer)
-    observe(RunStarted(progress.step, plan.total_steps))
-    while progress.step < plan.total_steps:
-        started = perf_counter()
-        examples = [plan.train[i] for i in choose_examples(progress.step, len(plan.train), config)]
+    learner = Learner(model, config, objective=objective, group=group)
+    chance = find_chance(config.method, model.config.get_text_config().vocab_size)
+    progress = _resume(learner, plan, checkpoints, observe)
+    while not _is_over(progress, plan, config):
+        items = [plan.train[i] for i in choose_examples(progress.step, len(plan.train), config)]
+        torch.manual_seed(choose_seed(progress.step, config.seed, group.rank))
         learning_rate = config.learning_rate * scale_learning_rate(
             progress.step, plan.total_steps, config.warmup_fraction
         )
-        result = take_step(model, optimizer, examples, config, learning_rate=learning_rate)
-        tokens, seconds = sum(len(example.ids) for example in examples), perf_counter() - started
-        progress = replace(
-            progress,
+        started = perf_counter()
+        result = learner.take_step(items, learning_rate=learning_rate)
+        done = StepDone(
             step=progress.step + 1,
-            tokens=progress.tokens + tokens,
-            seconds=progress.seconds + seconds,
+            total_steps=plan.total_steps,
+            epoch=(progress.step + 1) / plan.steps_per_epoch,
+            loss=result.loss,
+            learning_rate=learning_rate,
+            grad_norm=result.grad_norm,
+            tokens=sum(item.token_count for item in items),
+            seconds=perf_counter() - started,
         )
-        observe(
-            StepDone(
-                step=progress.step,
-                total_steps=plan.total_steps,
-                epoch=progress.step / plan.steps_per_epoch,
-                loss=result.loss,
-                learning_rate=learning_rate,
-                grad_norm=result.grad_norm,
-                tokens=tokens,
-                seconds=seconds,
-            )
-        )
-        is_epoch_end = progress.step % plan.steps_per_epoch == 0
-        if is_epoch_end:
-            progress = validate(model, plan, config, progress=progress, observe=observe)
-        is_stopping = is_stop_wanted() and progress.step < plan.total_steps
-        if is_epoch_end or is_stopping or progress.step % config.checkpoint_steps == 0:
-            checkpoints.save(model, optimizer, progress)
+        progress = _follow_budget(learner, _count_step(progress, done), observe)
+        observe(done)
+        if done.step % STEPS_BETWEEN == 0:
+            give_back_memory()
+        require_steady(progress.record, progress.step, config, chance=chance)
+        is_end = progress.step == plan.total_steps
+        is_judged = is_end or is_validation_due(progress.step, plan.steps_per_epoch, config)
+        if is_judged:
+            progress = _validate(learner, plan, config, progress=progress, observe=observe)
+        is_stopping = group.agree(is_stop_wanted()) and not _is_over(progress, plan, config)
+        is_worth_keeping = _is_over(progress, plan, config) or (is_judged and progress.record.is_best)
+        if is_worth_keeping or is_stopping or progress.step % config.checkpoint_steps == 0:
+            _save(learner, progress, checkpoints)
         if is_stopping:
-            raise RunInterrupted(
-                f"stopped after step {progress.step} of {plan.total_steps}",
-                hint="run the same command again to go on from there",
-            )
-    checkpoints.restore_adapter(model, progress.best_step)
+            raise RunInterrupted(f"stopped after step {progress.step} of {plan.total_steps}")
+    checkpoints.restore_best(model, progress.best_step)
+    _tell_end(progress, plan, config, observe=observe)
     return progress
 
 
-def build_optimizer(model: PeftModel, config: TrainingConfig) -> torch.optim.Optimizer:
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(trainable, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+def _is_over(progress: Progress, plan: Plan, config: TrainingConfig) -> bool:
+    return progress.step >= plan.total_steps or progress.record.is_exhausted(config.patience)
 
 
-def take_step(
-    model: PeftModel,
-    optimizer: torch.optim.Optimizer,
-    examples: Sequence[EncodedExample],
-    config: TrainingConfig,
-    *,
-    learning_rate: float,
-) -> StepResult:
-    """One optimizer step over all the examples, however many batches they need: the mean is over the step's targets.
-
-    Raises TrainingDiverged before a loss or gradient that is not finite can reach the weights.
-    """
-    model.train()
-    loss = accumulate_gradients(model, examples, token_budget=config.micro_batch_tokens)
-    trainable = optimizer.param_groups[0]["params"]
-    grad_norm = torch.nn.utils.clip_grad_norm_(trainable, config.max_grad_norm)
-    _require_finite(loss + float(grad_norm), "loss or gradient of a step", config)
-    optimizer.param_groups[0]["lr"] = learning_rate
-    optimizer.step()
-    optimizer.zero_grad()
-    return StepResult(loss, float(grad_norm))
+def _resume(learner: Learner, plan: Plan, checkpoints: Checkpoints, observe: Observer) -> Progress:
+    restored = checkpoints.restore(learner)
+    learner.group.wait()
+    if learner.group.is_main:
+        checkpoints.drop_after(restored.progress.step)
+    observe(RunStarted(restored.progress.step, plan.total_steps))
+    for remark in restored.remarks:
+        observe(Notice(restored.progress.step, remark))
+    return restored.progress
 
 
-def accumulate_gradients(model: PeftModel, examples: Sequence[EncodedExample], *, token_budget: int) -> float:
-    """Adds the gradient of the mean loss per target, in batches of at most `token_budget` tokens; returns that mean."""
-    target_count = sum(example.target_count for example in examples)
-    total = torch.zeros((), device=model.device)
-    for group in split_by_tokens(examples, token_budget):
-        loss = sum_answer_loss(model, pack_examples(group).to(model.device)) / target_count
-        loss.backward()
-        total += loss.detach()
-    return float(total)
+def _count_step(progress: Progress, done: StepDone) -> Progress:
+    return replace(
+        progress,
+        step=done.step,
+        tokens=progress.tokens + done.tokens,
+        seconds=progress.seconds + done.seconds,
+        record=progress.record.add_step(done.loss),
+    )
 
 
-@torch.no_grad()
-def compute_mean_loss(model: PeftModel, examples: Sequence[EncodedExample], *, token_budget: int) -> float:
-    """Nats per target token, with dropout off."""
-    model.eval()
-    total = torch.zeros((), device=model.device)
-    for group in split_by_tokens(examples, token_budget):
-        total += sum_answer_loss(model, pack_examples(group).to(model.device))
-    return float(total) / sum(example.target_count for example in examples)
+def _follow_budget(learner: Learner, progress: Progress, observe: Observer) -> Progress:
+    """Says so when memory has turned out to hold less at once than was asked of it."""
+    if learner.token_budget < progress.token_budget:
+        message = f"out of memory: from now on at most {learner.token_budget} tokens are computed at once"
+        observe(Notice(progress.step, message))
+    return replace(progress, token_budget=learner.token_budget)
 
 
-def validate(
-    model: PeftModel, plan: Plan, config: TrainingConfig, *, progress: Progress, observe: Observer
+def _validate(
+    learner: Learner, plan: Plan, config: TrainingConfig, *, progress: Progress, observe: Observer
 ) -> Progress:
-    loss = compute_mean_loss(model, plan.validation, token_budget=config.micro_batch_tokens)
-    _require_finite(loss, "validation loss", config)
-    is_best = loss < progress.best_loss
-    observe(Validated(progress.step, loss, is_best))
-    return replace(progress, best_step=progress.step, best_loss=loss) if is_best else progress
+    sums = learner.measure(plan.validation)
+    loss = sums["loss"] / sums["weight"]
+    require_finite(loss, "validation loss", config)
+    record = progress.record.add_validation(progress.step, loss)
+    progress = _follow_budget(learner, replace(progress, record=record), observe)
+    observe(Validated(progress.step, loss, record.is_best, divide_sums(sums, config)))
+    return progress
 
 
-def _require_finite(value: float, what: str, config: TrainingConfig) -> None:
-    if not math.isfinite(value):
-        hint = f"use a lower learning rate, such as --set learning_rate={config.learning_rate / 5:.1g}"
-        raise TrainingDiverged(f"the {what} is not a finite number", hint=hint)
+def _save(learner: Learner, progress: Progress, checkpoints: Checkpoints) -> None:
+    """All processes take part in the snapshot, and none goes on before it lies on the disk."""
+    snapshot = take_snapshot(learner, progress)
+    if learner.group.is_main:
+        checkpoints.save(snapshot)
+    learner.group.wait()
+
+
+def _tell_end(progress: Progress, plan: Plan, config: TrainingConfig, *, observe: Observer) -> None:
+    if progress.step < plan.total_steps:
+        count = config.patience
+        message = f"stopped early after step {progress.step}: no better validation loss in the last {count} validations"
+        observe(Notice(progress.step, message))
+    if overfit := describe_overfit(progress.record):
+        observe(Notice(progress.step, overfit))
+    observe(RunEnded(progress.step, progress.best_step, progress.best_loss))

@@ -86,6 +86,17 @@ def to_jsonl(dataset: Dataset) -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
+def read_origin(manifest: Any) -> Origin:
+    """Raises one of NO_MANIFEST for splits that were written or edited by hand."""
+    source = manifest["source"]
+    return Origin(source["name"], source["fingerprint"], restore_options(manifest), manifest.get("parent", ""))
+
+
+def rename_sides(splits: Splits, name: str) -> Splits:
+    train, validation, test = (replace(dataset, name=f"{name}-{side}") for side, dataset in splits.sides.items())
+    return replace(splits, train=train, validation=validation, test=test)
+
+
 def _holds_exactly(folder: Path, files: dict[str, str]) -> bool:
     try:
         names = {file.name for file in folder.iterdir()}
@@ -153,19 +164,9 @@ def _restore_origin(splits: Splits, folder: Path) -> Splits:
     """The manifest counts only as long as every file still has the fingerprint that it names."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        origin = _read_origin(manifest)
+        origin = read_origin(manifest)
     except (OSError, *NO_MANIFEST):
-        return _rename_sides(splits, folder.name)
+        return rename_sides(splits, folder.name)
     if any(manifest.get(side) != facts for side, facts in splits.manifest().items() if side in SIDES):
-        return _rename_sides(splits, folder.name)
-    return _rename_sides(replace(splits, origin=origin), origin.name)
-
-
-def _read_origin(manifest: Any) -> Origin:
-    source = manifest["source"]
-    return Origin(source["name"], source["fingerprint"], restore_options(manifest), manifest.get("parent", ""))
-
-
-def _rename_sides(splits: Splits, name: str) -> Splits:
-    train, validation, test = (replace(dataset, name=f"{name}-{side}") for side, dataset in splits.sides.items())
-    return replace(splits, train=train, validation=validation, test=test)
+        return rename_sides(splits, folder.name)
+    return rename_sides(replace(splits, origin=origin), origin.name)

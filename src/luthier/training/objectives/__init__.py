@@ -1,0 +1,1 @@
+"""What training minimises: log-probabilities of answers become losses, behind one protocol."""
