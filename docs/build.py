@@ -11,9 +11,8 @@ import luthier.errors
 from luthier.cli.output import EXIT_CODES, FINDINGS
 from luthier.data.lint.registry import ALL_RULES
 from luthier.errors import LuthierError
-from luthier.models.settings import LoraSettings
 from luthier.settings import Settings
-from luthier.training.config import TrainingConfig
+from luthier.training.config import list_settings
 
 if TYPE_CHECKING:
     from luthier.data.lint.rule import Rule
@@ -49,7 +48,8 @@ From the environment, or from `luthier.toml` in the current folder; the environm
 {_describe_installation()}
 ## Of a training run
 
-With `luthier tune --set key=value`, or as `key = value` in a recipe (`--recipe FILE`); `--set` wins.
+With `luthier tune --set key=value`, or as `key = value` in a recipe (`--recipe FILE`); `--set` wins. What is `auto`
+follows from the rows, the base and the machine; `tune` shows what it comes to.
 
 | key | default | meaning |
 | --- | --- | --- |
@@ -86,10 +86,10 @@ def _describe_installation() -> str:
 
 
 def _describe_training() -> str:
-    fields = TrainingConfig.model_fields
-    own = [name for name in fields if name not in LoraSettings.model_fields]
-    names = [*own, *LoraSettings.model_fields]
-    return "".join(f"| `{name}` | `{fields[name].default}` | {fields[name].description} |\n" for name in names)
+    return "".join(
+        f"| `{setting.name}` | `{setting.default or '(unset)'}` | {setting.description} |\n"
+        for setting in list_settings()
+    )
 
 
 def _describe_rule(rule: Rule[Any]) -> str:
