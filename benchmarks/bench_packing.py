@@ -1,95 +1,125 @@
-"""How fast is one training step when rows are packed with attention per document, packed behind one mask, or padded?
+"""What a training step costs by the way its rows are laid out, for rows that begin alike and for rows that do not.
 
     python benchmarks/bench_packing.py --rounds 8 --out packing.json
 
-All three compute the same loss from the same rows, in turns, so that whatever else the machine does hits all alike.
-Prints a table of medians and writes every measurement.
+All ways compute the same loss from the same rows, in turns, so that whatever else the machine does hits all alike.
+Prints medians as ratios to padding, and writes every measurement.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import luthier  # noqa: F401  (before torch, whose threads it sets)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from peft import PeftModel
 
     from luthier.tokens.encode import EncodedExample
 
-ROWS_PER_STEP = (4, 8, 32)
+ROWS_PER_STEP = 8
+STEPS = 4
 
 
-def measure(rounds: int) -> dict[str, dict[int, list[float]]]:
-    """Tokens per second by way of computing and by rows in a step; padding does not count as tokens."""
-    from luthier.training.attention import choose_attention
+class Shape(NamedTuple):
+    """Tokens of made-up rows: what all begin with, and the least and the most that follow, of which half is trained."""
 
-    model, rows = prepare()
-    ways: dict[str, tuple[str, Callable[[PeftModel, list[EncodedExample]], None]]] = {
-        "packed, per document": (choose_attention(model.config), step_packed),
+    common: int
+    shortest: int
+    longest: int
+
+
+SHAPES = {
+    "nothing in common": Shape(0, 60, 120),
+    "a few tokens": Shape(10, 60, 120),
+    "a short system prompt": Shape(30, 60, 120),
+    "a long system prompt": Shape(400, 40, 120),
+    "long rows": Shape(0, 500, 524),
+}
+
+
+def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds of a step by shape and way."""
+    from luthier.training.kernels.attention import choose_attention
+
+    model = prepare()
+    attention = choose_attention(model.config)
+    ways: dict[str, tuple[str, Callable[[PeftModel, Sequence[EncodedExample]], None]]] = {
+        "tree": (attention, step_along_tree),
+        "packed": (attention, step_packed),
         "packed, one mask": ("sdpa", step_packed),
         "padded": ("sdpa", step_padded),
     }
-    speeds: dict[str, dict[int, list[float]]] = {way: {count: [] for count in ROWS_PER_STEP} for way in ways}
+    seconds: dict[str, dict[str, list[float]]] = {shape: {way: [] for way in ways} for shape in SHAPES}
     for turn in range(rounds + 1):
-        for count in ROWS_PER_STEP:
-            batch = [rows[(turn * count + i) % len(rows)] for i in range(count)]
-            for way, (attention, step) in ways.items():
-                model.set_attn_implementation(attention)
+        for name, shape in SHAPES.items():
+            rows = make_rows(shape, seed=turn % STEPS)
+            for way, (implementation, step) in ways.items():
+                model.set_attn_implementation(implementation)
                 started = perf_counter()
-                step(model, batch)
-                seconds = perf_counter() - started
+                step(model, rows)
                 if turn > 0:  # the first turn warms up
-                    speeds[way][count].append(sum(len(row.ids) for row in batch) / seconds)
-    return speeds
+                    seconds[name][way].append(perf_counter() - started)
+    return seconds
 
 
-def prepare() -> tuple[PeftModel, list[EncodedExample]]:
-    from luthier.data.examples import example_path
-    from luthier.data.reading import load_dataset
+def prepare() -> PeftModel:
+    """The library's own layers, so that only the layout differs."""
     from luthier.models.catalog import locate_base
     from luthier.models.loading import load_base
     from luthier.models.lora import attach_adapter
     from luthier.models.settings import LoraSettings
     from luthier.pipeline import open_home
-    from luthier.training.plan import encode_dataset
 
     base = load_base(locate_base(open_home(), "smollm2-135m"))
-    rows = encode_dataset(base.template, load_dataset(example_path()), limit=base.context_length)
-    return attach_adapter(base.model, LoraSettings(), seed=0), list(rows)
+    return attach_adapter(base.model, LoraSettings(), seed=0)
 
 
-def step_packed(model: PeftModel, batch: list[EncodedExample]) -> None:
-    from luthier.tokens.packing import pack_examples
-    from luthier.training.objectives import sum_answer_loss
+def make_rows(shape: Shape, *, seed: int) -> list[EncodedExample]:
+    from luthier.tokens.encode import EncodedExample
 
-    sum_answer_loss(model, pack_examples(batch)).backward()
+    dice = random.Random(seed)
+    common = tuple(dice.randrange(1000, 40_000) for _ in range(shape.common))
+    rows = []
+    for _ in range(ROWS_PER_STEP):
+        length = dice.randint(shape.shortest, shape.longest)
+        ids = (*common, *(dice.randrange(1000, 40_000) for _ in range(length)))
+        rows.append(EncodedExample(ids, tuple(place >= shape.common + length // 2 for place in range(len(ids)))))
+    return rows
 
 
-def step_padded(model: PeftModel, batch: list[EncodedExample]) -> None:
+def step_along_tree(model: PeftModel, rows: Sequence[EncodedExample]) -> None:
+    from luthier.training.objectives.objective import AnswerLoss
+
+    AnswerLoss(shares_prefixes=True).sum_loss(model, rows).backward()
+
+
+def step_packed(model: PeftModel, rows: Sequence[EncodedExample]) -> None:
+    from luthier.training.objectives.objective import AnswerLoss
+
+    AnswerLoss(shares_prefixes=False).sum_loss(model, rows).backward()
+
+
+def step_padded(model: PeftModel, rows: Sequence[EncodedExample]) -> None:
     """As packed in all but the layout: the head sees target positions alone here too."""
     import torch
-    from peft.helpers import disable_input_dtype_casting
     from torch.nn.functional import cross_entropy
 
-    width = max(len(row.ids) for row in batch)
-    ids = torch.tensor([[*row.ids, *[0] * (width - len(row.ids))] for row in batch])
-    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch])
-    targets = torch.tensor([[*row.is_target, *[False] * (width - len(row.ids))] for row in batch])
-    with (
-        torch.autocast("cpu", torch.bfloat16, enabled=model.dtype == torch.bfloat16),
-        disable_input_dtype_casting(model),
-    ):
-        causal_model = model.get_base_model()
-        hidden = causal_model.get_decoder()(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        logits = causal_model.get_output_embeddings()(hidden[:, :-1][targets[:, 1:]])
+    width = max(len(row.ids) for row in rows)
+    ids = torch.tensor([[*row.ids, *[0] * (width - len(row.ids))] for row in rows])
+    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows])
+    targets = torch.tensor([[*row.is_target, *[False] * (width - len(row.ids))] for row in rows])
+    with torch.autocast("cpu", torch.bfloat16, enabled=model.dtype == torch.bfloat16):
+        hidden = model.get_decoder()(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        logits = model.get_output_embeddings()(hidden[:, :-1][targets[:, 1:]])
     cross_entropy(logits.float(), ids[:, 1:][targets[:, 1:]], reduction="sum").backward()
 
 
@@ -98,11 +128,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--out", type=Path, default=Path("packing.json"))
     options = parser.parse_args()
-    speeds = measure(options.rounds)
-    print(f"{'tokens/s, medians':24}" + "".join(f"{count:>10} rows" for count in ROWS_PER_STEP))
-    for way, by_count in speeds.items():
-        print(f"{way:24}" + "".join(f"{median(by_count[count]):15.0f}" for count in ROWS_PER_STEP))
-    options.out.write_text(json.dumps(speeds, indent=2))
+    seconds = measure(options.rounds)
+    ways = next(iter(seconds.values()))
+    print(f"{'times as fast as padded':26}" + "".join(f"{way:>18}" for way in ways))
+    for shape, by_way in seconds.items():
+        ratios = (median(by_way["padded"]) / median(by_way[way]) for way in ways)
+        print(f"{shape:26}" + "".join(f"{ratio:18.2f}" for ratio in ratios))
+    options.out.write_text(json.dumps(seconds, indent=2))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from luthier.data.prices import Price, price_job
 from luthier.training.planning.estimate import Need
 from luthier.training.planning.probe import ProbedStep
 from tests.cli.conftest import QUICK
-from tests.training.test_estimate import PROBE, estimate
+from tests.training.planning.test_estimate import PROBE, estimate
 
 if TYPE_CHECKING:
     from pathlib import Path
