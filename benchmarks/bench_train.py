@@ -51,11 +51,12 @@ if TYPE_CHECKING:
 
 FULL = Plan({"orders": 8, "shared_prompt": 8, "long_rows": 8, "dpo": 8})
 QUICK = Plan(
-    {"orders": 8, "shared_prompt": 8, "long_rows": 3, "dpo": 3},
+    {"orders": 8, "shared_prompt": 8, "long_rows": 2, "dpo": 2},
     warm_up=1,
     rounds=4,
-    seconds=25.0,
-    loss_steps=8,
+    seconds=15.0,
+    loss_steps=6,
+    loss_batch_size=4,
     float32_seeds=1,
     varied_steps=0,
     first_steps=1,

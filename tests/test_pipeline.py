@@ -11,7 +11,7 @@ import luthier
 from luthier.data.splits.folder import to_jsonl
 from luthier.engine.protocol import Sampling
 from luthier.engine.scripted_engine import ScriptedEngine
-from luthier.errors import InvalidDataset, UnlikeComparison
+from luthier.errors import InvalidConfig, InvalidDataset, UnlikeComparison
 from luthier.evaluation.report import EvalReport
 from luthier.pipeline import list_runs, write_report
 from luthier.store.catalog import find_artefact, start_run
@@ -100,5 +100,5 @@ def test_pairs_are_not_trained_on_as_if_they_were_single_answers(tmp_path: Path,
     rows = [{"input": {"messages": [{"role": "user", "content": f"question {n}"}]}, **answers} for n in range(20)]
     file = tmp_path / "pairs.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(InvalidDataset, match="pairs of a preferred and a rejected answer"):
-        luthier.tune(file, base=str(tiny_base.folder), settings=SETTINGS, home=home)
+    with pytest.raises(InvalidConfig, match="pairs of a preferred and a rejected"):
+        luthier.tune(file, base=str(tiny_base.folder), settings={**SETTINGS, "method": "sft"}, home=home)

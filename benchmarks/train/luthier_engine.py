@@ -17,6 +17,7 @@ from luthier.models.catalog import Base
 from luthier.models.tuning import save_trained
 from luthier.tokens.encode import EncodedExample
 from luthier.tokens.pairs import EncodedPair
+from luthier.training.allocator import STEPS_BETWEEN, give_back_memory
 from luthier.training.config import TrainingConfig
 from luthier.training.learner import Learner
 from luthier.training.objectives.goal import build_objective
@@ -64,7 +65,10 @@ def run_job(job: Job) -> None:
     for step, learning_rate in enumerate(job.learning_rates):
         turns.await_step()
         batch = items[step * job.batch_size : (step + 1) * job.batch_size]
-        turns.finish_step(loss=learner.take_step(batch, learning_rate=learning_rate).loss)
+        loss = learner.take_step(batch, learning_rate=learning_rate).loss
+        if (step + 1) % STEPS_BETWEEN == 0:  # as a run does
+            give_back_memory()
+        turns.finish_step(loss=loss)
     turns.await_step()
 
 

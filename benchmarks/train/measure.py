@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.models.architecture import read_architecture
 from luthier.training.config import TrainingConfig
-from train.contest import BENCHMARKS, Contest, build_environment, locate_adapter
+from train.contest import BENCHMARKS, Contest, EngineFailed, build_environment, locate_adapter
 from train.engines import (
     BEST,
     VARIANTS,
@@ -56,6 +56,7 @@ class Plan:
     rounds: int = 7
     seconds: float = 1800.0
     loss_steps: int = 48
+    loss_batch_size: int = 8
     float32_seeds: int = 3
     varied_steps: int = 12
     first_steps: int = 3
@@ -166,7 +167,7 @@ def measure_losses(setting: Setting, workload: Workload, plan: Plan) -> dict[str
     rivals: list[Entrant] = []
     own: dict[str, list[float]] = {"luthier": [], "luthier_float32": []}
     for seed in SEEDS:
-        batches = workload.deal(plan.loss_steps, plan.batch_sizes[workload.name], seed=seed)
+        batches = workload.deal(plan.loss_steps, plan.loss_batch_size, seed=seed)
         job = build_job(workload, batches, setting.model, setting.locate("losses", f"luthier-{seed}"), seed=seed)
         best = replace(job, folder=str(setting.locate("losses", f"trl-{seed}")), options=VARIANTS[BEST["sft"]].options)
         entrants = [enter_luthier(job), enter_trl(best, "trl_best", setting.peers)]
@@ -196,9 +197,9 @@ def judge_adapters(entrants: Sequence[Entrant]) -> list[float]:
     job = Path(entrants[0].job.folder) / "job.json"
     folders = [str(locate_adapter(entrant.job)) for entrant in entrants]
     command = [sys.executable, "-m", "train.judge", str(job), *folders]
-    done = subprocess.run(
-        command, cwd=BENCHMARKS, env=build_environment(), stdout=subprocess.PIPE, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=BENCHMARKS, env=build_environment(), capture_output=True, text=True)
+    if done.returncode:
+        raise EngineFailed(f"the judge ended without an answer:\n{done.stderr[-2000:]}")
     losses: list[float] = json.loads(done.stdout)
     return losses
 

@@ -174,7 +174,7 @@ RECIPES = {
     "a table": (b"[lora]\nr = 8", "unknown training setting 'lora'", "known: activation_checkpointing"),
     "a word for a number": (b"epochs = 'many'", "epochs = 'many': input should be a valid integer", "epochs: "),
     "no number": (b"learning_rate = nan", "learning_rate = nan: input should be a finite number", "learning_rate: "),
-    "out of range": (b"r = 99999", "r = 99999: input should be less than or equal to 512", "r: Rank"),
+    "out of range": (b"r = 99999", "r = 99999: input should be less than or equal to 512", "r: rank"),
     "an unknown method": (b"method = 'ppo'", "method = 'ppo': input should be 'sft' or 'dpo'", "method: "),
     "an unknown layer": (b"target_modules = ['nope']", "this model has no layer 'nope'", "known: down_proj"),
 }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from torch._dynamo.exc import Unsupported
+from torch._dynamo.exc import TorchDynamoException, Unsupported
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from luthier.errors import InvalidConfig
@@ -75,12 +78,36 @@ def test_a_graph_that_would_break_is_an_error() -> None:
         broken(torch.ones(3))
 
 
+REAL_COMPILATION = """
+from luthier.training.kernels.compilation import compile_elementwise
+from luthier.training.kernels.elementwise import EAGER
+from tests.training.kernels import test_compilation as here
+import torch
+
+compiled = compile_elementwise()
+for length in here.LENGTHS:
+    inputs = here.draw_inputs(length, torch.float32)[2]
+    assert here.measure_error(compiled.gate, EAGER.gate, inputs) < here.BOUNDS[torch.float32]
+"""
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch's compiler for CPUs builds with g++")
 def test_what_is_really_compiled_is_the_same() -> None:
-    compiled = compile_elementwise()
-    for length in LENGTHS:
-        inputs = draw_inputs(length, torch.float32)[2]
-        assert measure_error(compiled.gate, EAGER.gate, inputs) < BOUNDS[torch.float32]
+    """In a process of its own: the compiler imports setuptools, which minds what other tests have imported."""
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", REAL_COMPILATION], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_compiler_that_fails_is_left_alone_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(rows: torch.Tensor) -> torch.Tensor:
+        raise TorchDynamoException("no header")
+
+    monkeypatch.setattr(compilation, "compile_elementwise", lambda: EAGER._replace(gate=fail))
+    assert not compilation.is_sound(compilation.compile_elementwise(), "cpu")
+    assert compilation.is_sound(EAGER, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -99,6 +126,7 @@ def test_auto_compiles_for_gpus_alone(
 ) -> None:
     monkeypatch.setattr(compilation, "find_spec", lambda name: object())
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(compilation, "is_sound", lambda compiled, device_type: True)
     assert (choose_elementwise(setting, device_type) is not EAGER) == is_compiled
 
 

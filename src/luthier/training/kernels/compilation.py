@@ -40,8 +40,23 @@ def choose_elementwise(setting: CompileSetting, device_type: str) -> Elementwise
             f"this machine cannot compile: it has no {missing}",
             hint="install what is missing, or set compile to off",
         )
-    is_wanted = setting == "on" or (setting == "auto" and device_type == "cuda")
-    return compile_elementwise() if is_wanted and can_compile(device_type) else EAGER
+    if setting == "on":
+        return compile_elementwise()
+    if setting == "off" or device_type != "cuda" or not can_compile(device_type):
+        return EAGER
+    compiled = compile_elementwise()
+    return compiled if is_sound(compiled, device_type) else EAGER
+
+
+def is_sound(compiled: Elementwise, device_type: str) -> bool:
+    """Whether a first call goes through: a compiler that is there may still be at odds with what else is installed."""
+    from torch._dynamo.exc import TorchDynamoException  # a second to import, which a run without compiler saves
+
+    try:
+        compiled.gate(torch.ones(2, 4, device=device_type))
+    except TorchDynamoException:
+        return False
+    return True
 
 
 def can_compile(device_type: str) -> bool:
