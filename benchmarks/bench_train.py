@@ -1,7 +1,7 @@
 """How fast does Luthier train beside TRL, with how much memory, and does it learn the same?
 
-    python benchmarks/bench_train.py --json train.json          (all of it, about an hour on two cores)
-    python benchmarks/bench_train.py --quick --json train.json  (fewer rounds and smaller steps, within eight minutes)
+    python benchmarks/bench_train.py --json train.json          (all of it)
+    python benchmarks/bench_train.py --quick --json train.json  (fewer rounds and smaller steps, for a first look)
     python benchmarks/bench_train.py --variants orders          (TRL in all the ways that were tried to find its best)
     python benchmarks/bench_train.py --shape 8b                 (random weights, rows of 2,048 tokens; needs a GPU)
 

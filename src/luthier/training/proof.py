@@ -88,7 +88,7 @@ class Reading(NamedTuple):
 def record_start(model: TrainedModel, plan: Plan, *, template: ChatTemplate) -> Start:
     """Of a model that no step or checkpoint has touched, which answers as its base does."""
     readings = read_rows(model, choose_held_out(plan)[:COMPARED_ROWS], template.stop_ids)
-    return Start(digest_trained(model), tuple(reading.log_probs for reading in readings))
+    return Start(digest_tensors(model), tuple(reading.log_probs for reading in readings))
 
 
 def prove_learning(model: TrainedModel, plan: Plan, start: Start, *, template: ChatTemplate, folder: Path) -> Proof:
@@ -96,7 +96,7 @@ def prove_learning(model: TrainedModel, plan: Plan, start: Start, *, template: C
     readings = read_rows(model, choose_held_out(plan), template.stop_ids)
     return Proof(
         (
-            compare_weights(start.digests, digest_trained(model)),
+            compare_weights(start.digests, digest_tensors(model)),
             compare_outputs(start.log_probs, [reading.log_probs for reading in readings]),
             count_endings(readings),
             compare_served_tokens(template, plan),
@@ -122,7 +122,7 @@ def read_rows(model: TrainedModel, rows: Sequence[EncodedExample], stop_ids: fro
     return readings
 
 
-def digest_trained(model: TrainedModel) -> tuple[str, ...]:
+def digest_tensors(model: TrainedModel) -> tuple[str, ...]:
     """SHA-256 of each trained tensor: copies of all would take as much memory as a full model. Of a tensor that is
     spread over processes, the part that is here."""
     return tuple(sha256(_view_bytes(parameter.detach()).numpy().data).hexdigest() for parameter in list_trained(model))
