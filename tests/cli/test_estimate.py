@@ -46,7 +46,10 @@ def test_a_job_is_probed_priced_and_not_begun(call: Call, orders: Path, tiny_bas
     assert document["tokens"] == document["splits"]["train"]["tokens"]
     low, middle, high = (document["seconds"][key] for key in ("low", "median", "high"))
     assert 0 < low <= middle <= high
-    assert document["memory"]["is_measured"]
+    memory, seen = document["memory"], document["probe"]["peak_bytes"]
+    calculated = sum(memory["parts"].values())
+    assert memory["needed"] == max(seen, calculated) > 0
+    assert memory["is_measured"] == (seen >= calculated)  # a process that has trained before need not grow
     assert document["prices"]
     assert list((home_folder / "runs").iterdir()) == []
     assert call("runs", "--json").document["runs"] == []
