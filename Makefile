@@ -1,6 +1,6 @@
 # Two commands do all set-up: `make demo` and `make test`. Both can be run again; what is there is not done twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test nightly lint format clean
 
 VENV := .venv
 LUTHIER := $(VENV)/bin/luthier
@@ -11,6 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 help:
 	@echo "make demo    install, fetch a small model, fine-tune it and write report.html"
 	@echo "make test    install and run all tests"
+	@echo "make nightly install and answer requests for ten minutes, while memory must not grow"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  let ruff put the code in order"
 	@echo "make clean   remove the virtual environment; your models in LUTHIER_HOME stay"
@@ -20,6 +21,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest
+
+nightly: $(VENV)/installed-dev
+	$(VENV)/bin/python benchmarks/soak_engine.py --minutes 10
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def test_a_sound_machine_passes_every_check(tmp_path: Path) -> None:
     checks = doctor.examine_machine(Settings(home=tmp_path / "home"))
     names = ["python", "home folder", "database", "base smollm2-135m", "disk", "memory", "torch"]
-    assert [check.name for check in checks] == [*names, "transformers", "peft", "pip"]
+    assert [check.name for check in checks] == [*names, "transformers", "peft", "pip", "vllm"]
     assert [check for check in checks if check.status == "fail"] == []
     assert all(check.detail for check in checks)
 
@@ -68,3 +68,14 @@ def test_a_base_that_was_fetched_is_said_to_be_here(tmp_path: Path) -> None:
     (home.bases / "smollm2-135m").mkdir()
     (home.bases / "smollm2-135m" / "config.json").write_text("{}")
     assert doctor.check_bases(home) == [Check("base smollm2-135m", "ok", "fetched")]
+
+
+def test_vllm_is_found_where_it_is_and_not_missed_where_it_is_not(tmp_path: Path) -> None:
+    program = tmp_path / "vllm"
+    program.write_text("")
+    program.chmod(0o755)
+    settings = {"home": tmp_path / "home", "vllm_command": str(program)}
+    assert doctor.check_vllm(Settings(**settings)) == Check("vllm", "ok", str(program))
+    program.unlink()
+    assert doctor.check_vllm(Settings(**settings)).detail.startswith("not here")
+    assert "127.0.0.1" in doctor.check_vllm(Settings(**settings, vllm_url="http://127.0.0.1:8000/v1")).detail

@@ -39,7 +39,7 @@ def answer_rightly(messages: tuple[Message, ...]) -> str:
 
 
 def test_the_public_names_are_the_pipelines() -> None:
-    assert set(luthier.__all__) == {"__version__", "check", "split", "tune", "evaluate", "compare", "chat"}
+    assert set(luthier.__all__) == {"__version__", "check", "split", "tune", "evaluate", "compare", "chat", "stream"}
     with pytest.raises(AttributeError, match="has no attribute 'tun'"):
         luthier.tun  # noqa: B018
 

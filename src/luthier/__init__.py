@@ -5,17 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from luthier.threads import let_threads_sleep
+from luthier.threads import tame_native_libraries
 
 if TYPE_CHECKING:
-    from luthier.pipeline import chat, check, compare, evaluate, split, tune
+    from luthier.pipeline import chat, check, compare, evaluate, split, stream, tune
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "chat", "check", "compare", "evaluate", "split", "tune"]
+__all__ = ["__version__", "chat", "check", "compare", "evaluate", "split", "stream", "tune"]
 
 
-let_threads_sleep()
+tame_native_libraries()
 
 
 def __getattr__(name: str) -> Any:

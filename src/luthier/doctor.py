@@ -6,6 +6,7 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import psutil
@@ -15,8 +16,6 @@ from luthier.models.catalog import EMBEDDED_BASES, is_fetched
 from luthier.store.home import Home
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from luthier.settings import Settings
 
 Status = Literal["ok", "warn", "fail"]
@@ -49,6 +48,7 @@ def examine_machine(settings: Settings) -> list[Check]:
         check_torch(),
         *(check_package(name) for name in ("transformers", "peft")),
         check_pip(),
+        check_vllm(settings),
     ]
 
 
@@ -121,6 +121,14 @@ def check_pip() -> Check:
         hint = "python -m ensurepip"
         return Check("pip", "warn", "not in this environment, so no base model can be fetched", hint)
     return Check("pip", "ok", version("pip"))
+
+
+def check_vllm(settings: Settings) -> Check:
+    """One that is missing is no failure: everything works without it."""
+    if settings.vllm_url:
+        return Check("vllm", "ok", f"a server at {settings.vllm_url}")
+    found = shutil.which(str(Path(settings.vllm_command).expanduser()))
+    return Check("vllm", "ok", found or "not here, and only --engine vllm needs it")
 
 
 def _check_room(name: str, free_bytes: int, least_gib: float, hint: str) -> Check:

@@ -7,12 +7,15 @@ LuthierError
 │   ├── UnknownModel         no registered model of that name
 │   ├── UnknownArtefact      nothing kept under that id or name
 │   ├── InvalidConfig        a setting or recipe value that cannot be used
+│   ├── InvalidRequest       a request that no model could answer as it stands
+│   ├── InvalidStructure     a schema, pattern or tool that cannot be turned into a grammar
 │   ├── NameTaken            the name belongs to something else already
 │   ├── RunNotResumable      a run that is finished, or busy in another process
 │   └── UnlikeComparison     two results that were not measured in the same way
 ├── DataError                the data has to change first; carries one sentence per row
 │   ├── InvalidDataset       rows that cannot be read or judged
 │   ├── ExampleTooLong       an example longer than the model's context
+│   ├── PromptTooLong        a prompt that leaves no room for an answer in the model's context
 │   ├── NothingTrained       examples of which no token would be learned
 │   └── TemplateNotMaskable  a chat template that hides where the answer begins or ends
 ├── MachineError             the machine lacks something
@@ -21,7 +24,10 @@ LuthierError
 │   ├── FetchFailed          a download that failed or has the wrong checksum
 │   ├── HubUnreachable       the Hugging Face hub cannot be reached
 │   ├── ProcessLost          one of the processes that train together has ended
+│   ├── EngineUnavailable    an engine of somebody else that cannot be started or reached, or refuses
 │   └── StoreDamaged         the home folder holds something that cannot be read
+├── DeadlineExceeded         an answer that was not complete when its time was over
+├── RequestCancelled         an answer that nobody waits for any more
 ├── TrainingDiverged         the loss is no longer a number
 ├── ProofFailed              a trained model that does not hold what is claimed of it
 └── RunInterrupted           stopped on request, and resumable
@@ -74,6 +80,14 @@ class InvalidConfig(UsageError):
     code = "invalid_config"
 
 
+class InvalidRequest(UsageError):
+    code = "invalid_request"
+
+
+class InvalidStructure(UsageError):
+    code = "invalid_structure"
+
+
 class NameTaken(UsageError):
     code = "name_taken"
 
@@ -110,6 +124,10 @@ class ExampleTooLong(DataError):
     code = "example_too_long"
 
 
+class PromptTooLong(DataError):
+    code = "prompt_too_long"
+
+
 class NothingTrained(DataError):
     code = "nothing_trained"
 
@@ -142,8 +160,20 @@ class ProcessLost(MachineError):
     code = "process_lost"
 
 
+class EngineUnavailable(MachineError):
+    code = "engine_unavailable"
+
+
 class StoreDamaged(MachineError):
     code = "store_damaged"
+
+
+class DeadlineExceeded(LuthierError):
+    code = "deadline_exceeded"
+
+
+class RequestCancelled(LuthierError):
+    code = "request_cancelled"
 
 
 class TrainingDiverged(LuthierError):

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
 from luthier.errors import InvalidConfig, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic_settings import PydanticBaseSettingsSource
 
 
@@ -27,6 +29,8 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
+        validate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Path("~/.luthier")
@@ -37,6 +41,55 @@ class Settings(BaseSettings):
 
     storage_url: str = ""
     """fsspec address where file contents are kept; empty for a folder inside the home folder."""
+
+    openai_api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("LUTHIER_OPENAI_API_KEY", "OPENAI_API_KEY")
+    )
+    """Key for models named `openai:...`, from `OPENAI_API_KEY` too; sent to the host of `openai_base_url` alone."""
+
+    openai_base_url: str = Field(
+        default="https://api.openai.com/v1", validation_alias=AliasChoices("LUTHIER_OPENAI_BASE_URL", "OPENAI_BASE_URL")
+    )
+    """Where models named `openai:...` are asked; from `OPENAI_BASE_URL` too."""
+
+    endpoint_keys: dict[str, SecretStr] = {}
+    """Keys of other servers by their origin, such as `{"https://api.example.com": "..."}`; each is sent there alone."""
+
+    endpoint_requests_in_flight: int = Field(default=16, ge=1)
+    """Requests that one server is asked at once; the others wait their turn."""
+
+    endpoint_requests_per_minute: int = Field(default=0, ge=0)
+    """Most requests to one hosted model within any minute; 0 for as many as it takes."""
+
+    endpoint_tokens_per_minute: int = Field(default=0, ge=0)
+    """Most tokens of one hosted model within any minute, prompts and answers together; 0 for as many as it takes."""
+
+    endpoint_timeout_seconds: float = Field(default=600.0, gt=0)
+    """Longest silence of a server before it is asked again."""
+
+    endpoint_tries: int = Field(default=6, ge=1)
+    """How often one request is sent in all, when a server is overloaded or the connection breaks."""
+
+    endpoint_prices: str = ""
+    """TOML file with what hosted models cost, read before the shipped table; empty for the shipped table alone."""
+
+    vllm_command: str = "vllm"
+    """Program that starts vLLM's server, for `--engine vllm`: a name on the PATH, or a path."""
+
+    vllm_arguments: str = ""
+    """More arguments for `vllm serve`, written as in a shell, such as `--max-num-seqs 64`."""
+
+    vllm_url: str = ""
+    """Address of a vLLM server that runs already, such as `http://127.0.0.1:8000/v1`; empty to start them as needed."""
+
+    vllm_key: SecretStr = SecretStr("")
+    """Key of the server at `vllm_url`."""
+
+    vllm_startup_seconds: float = Field(default=900.0, gt=0)
+    """Longest time that vLLM may take until it answers."""
+
+    vllm_servers: int = Field(default=1, ge=1)
+    """How many vLLM servers may run at once: each holds one base, or one model that was tuned as a whole."""
 
     @classmethod
     def settings_customise_sources(
@@ -87,6 +140,13 @@ class Launch(BaseSettings):
         return {**os.environ, **named, **place, "GLOO_SOCKET_IFNAME": LOOPBACK, "NCCL_SOCKET_IFNAME": LOOPBACK}
 
 
+def build_environment(
+    own: Mapping[str, str] | None = None, *, defaults: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """This process's environment for one that it starts: `own` replaces what is there, `defaults` fill what is not."""
+    return {**(defaults or {}), **os.environ, **(own or {})}
+
+
 def load_launch() -> Launch:
     """Raises InvalidConfig when the environment names a process that cannot be."""
     try:
@@ -108,6 +168,9 @@ def load_settings() -> Settings:
             hint = did_you_mean(key, Settings.model_fields)
             raise InvalidConfig(f"luthier.toml: unknown setting {key!r}", hint=hint) from error
         raise InvalidConfig(f"setting {key!r}: {first['msg'].lower()}") from error
+    except SettingsError as error:
+        hint = """a variable for several values holds JSON, such as LUTHIER_ENDPOINT_KEYS='{"https://host": "key"}'"""
+        raise InvalidConfig(f"environment: {error}", hint=hint) from error
     except ValueError as error:
         raise InvalidConfig(
             f"luthier.toml: {error}", hint="the file must be TOML, such as: home = '/data/luthier'"

@@ -53,6 +53,14 @@ MISTAKES = [
     Mistake("eval --data orders.jsonl --model tinny --grader jsn", 2, "invalid_config", "did you mean json"),
     Mistake("eval --data orders.jsonl --model tinny --temperature 3", 2, "usage", "--temperature"),
     Mistake("eval --data orders.jsonl --model tinny --report .", 2, "usage", "--report"),
+    Mistake("eval --data orders.jsonl --model tinny --engine vlm", 2, "usage", "--engine"),
+    Mistake("eval --data orders.jsonl --model tinny --structure jsn", 2, "invalid_structure", "did you mean json?"),
+    Mistake("eval --data orders.jsonl --model tinny --structure choice:", 2, "invalid_structure", "choice:A|B"),
+    Mistake("eval --data orders.jsonl --model tinny --structure schema:no.json", 2, "file_missing", "no.json"),
+    Mistake("eval --data orders.jsonl --model openai:", 2, "unknown_model", "no model"),
+    Mistake("chat tinny --message hello --structure schema:few.jsonl", 2, "invalid_structure", "not JSON"),
+    Mistake("chat tinny --message hello --tools tools.json", 2, "invalid_structure", "no list of tools"),
+    Mistake("chat tinny --message hello --stop=", 2, "usage", "--stop"),
     Mistake("chat tinny --message hello", 2, "unknown_model", "tinny"),
     Mistake("chat tinny", 2, "usage", "--message"),
     Mistake("show nothing", 2, "unknown_artefact", "nothing"),
@@ -67,6 +75,7 @@ MISTAKES = [
 def data(tmp_path: Path) -> None:
     rows = [json.dumps(row) for row in generate_rows(20)]
     (tmp_path / "orders.jsonl").write_text("\n".join(rows))
+    (tmp_path / "tools.json").write_text('{"type": "function"}')
     (tmp_path / "few.jsonl").write_text("\n".join(rows[:5]))
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "text.jsonl").write_text("no JSON at all\n" * 12)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+import threading
+import weakref
+from dataclasses import replace
 from importlib.util import find_spec
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from luthier.conversation import Message
-from luthier.engine.protocol import Request, Sampling
+from luthier.conversation import Message, ToolCall
+from luthier.engine import asking
+from luthier.engine.asking import generate
+from luthier.engine.protocol import Request, Response, Sampling, Structure
 from luthier.engine.torch_engine import TorchEngine
-from luthier.errors import ExampleTooLong, MachineError, StoreDamaged, UnknownBase, UnknownModel
+from luthier.errors import (
+    DataError,
+    DeadlineExceeded,
+    InvalidRequest,
+    InvalidStructure,
+    LuthierError,
+    MachineError,
+    PromptTooLong,
+    RequestCancelled,
+    StoreDamaged,
+    TemplateNotMaskable,
+    UnknownBase,
+    UnknownModel,
+)
 from luthier.models.catalog import Base, locate_base
 from luthier.models.loading import load_base
 from luthier.models.lora import load_adapter
@@ -24,6 +44,7 @@ from tests.support.chats import make_splits
 from tests.support.tiny import save_base
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from luthier.models.registry import TunedModel
@@ -43,8 +64,9 @@ def tuned(home: Home, tiny_base: Base) -> TunedModel:
 
 
 @pytest.fixture
-def engine(home: Home) -> TorchEngine:
-    return TorchEngine(lambda name: resolve_model(home, name), precision="float32", batch_size=3)
+def engine(home: Home) -> Iterator[TorchEngine]:
+    with TorchEngine(lambda name: resolve_model(home, name), precision="float32", max_rows=3) as engine:
+        yield engine
 
 
 def tune(home: Home, base: Base, tuning: Tuning) -> TunedModel:
@@ -75,16 +97,16 @@ def test_a_mixed_batch_gives_the_tokens_of_each_model_alone(
 ) -> None:
     base = str(tiny_base.folder)
     requests = [ask(model, text) for text in PROMPTS for model in (base, tuned.name)]
-    answers = [response.text for response in engine.generate(requests)]
+    answers = [response.text for response in generate(engine, requests)]
     expected = [generate_alone(tiny_base, text, adapter) for text in PROMPTS for adapter in (None, tuned)]
     assert answers == expected
     assert answers[0::2] != answers[1::2]
 
 
 def test_base_and_tuned_model_get_identical_prompts(engine: TorchEngine, tuned: TunedModel, tiny_base: Base) -> None:
-    one, other = engine.generate([ask(str(tiny_base.folder), "hi"), ask(tuned.name, "hi")])
+    one, other = generate(engine, [ask(str(tiny_base.folder), "hi"), ask(tuned.name, "hi")])
     assert one.prompt_hash == other.prompt_hash
-    assert one.prompt_hash != engine.generate([ask(tuned.name, "ho")])[0].prompt_hash
+    assert one.prompt_hash != generate(engine, [ask(tuned.name, "ho")])[0].prompt_hash
 
 
 def test_identities_tell_models_apart(engine: TorchEngine, tuned: TunedModel, tiny_base: Base) -> None:
@@ -96,47 +118,209 @@ def test_identities_tell_models_apart(engine: TorchEngine, tuned: TunedModel, ti
 
 
 def test_an_answer_ends_at_a_stop_text_and_does_not_contain_it(engine: TorchEngine, tiny_base: Base) -> None:
-    whole = engine.generate([ask(str(tiny_base.folder), "hi")])[0].text
+    whole = generate(engine, [ask(str(tiny_base.folder), "hi")])[0].text
     stop = whole[3:5]
-    cut = engine.generate([ask(str(tiny_base.folder), "hi", Sampling(max_tokens=12, stop=(stop,)))])[0]
+    cut = generate(engine, [ask(str(tiny_base.folder), "hi", Sampling(max_tokens=12, stop=(stop,)))])[0]
     assert cut.text == whole[: whole.find(stop)]
     assert cut.finish_reason == "stop"
 
 
 def test_an_answer_that_does_not_end_says_so(engine: TorchEngine, tiny_base: Base) -> None:
-    response = engine.generate([ask(str(tiny_base.folder), "hi", Sampling(max_tokens=3))])[0]
+    response = generate(engine, [ask(str(tiny_base.folder), "hi", Sampling(max_tokens=3))])[0]
     assert (response.finish_reason, response.completion_tokens) == ("length", 3)
 
 
 def test_a_seeded_answer_does_not_depend_on_its_neighbours(engine: TorchEngine, tiny_base: Base) -> None:
     model = str(tiny_base.folder)
     sampling = Sampling(temperature=1.5, seed=7, max_tokens=12)
-    alone = engine.generate([ask(model, "hi", sampling)])[0].text
-    crowd = engine.generate([ask(model, text, sampling) for text in [*PROMPTS[1:], "hi"]])[-1].text
+    alone = generate(engine, [ask(model, "hi", sampling)])[0].text
+    crowd = generate(engine, [ask(model, text, sampling) for text in [*PROMPTS[1:], "hi"]])[-1].text
     assert alone == crowd
-    assert alone != engine.generate([ask(model, "hi", sampling.model_copy(update={"seed": 8}))])[0].text
+    assert alone != generate(engine, [ask(model, "hi", sampling.model_copy(update={"seed": 8}))])[0].text
 
 
 def test_answers_stop_where_the_context_ends(engine: TorchEngine, tiny_base: Base) -> None:
-    response = engine.generate([ask(str(tiny_base.folder), "x" * 950, Sampling(max_tokens=500))])[0]
-    assert response.prompt_tokens + response.completion_tokens <= 1024
+    response = generate(engine, [ask(str(tiny_base.folder), "x" * 950, Sampling(max_tokens=500))])[0]
+    assert response.prompt_tokens + response.completion_tokens == 1024
+    assert response.finish_reason == "length"
 
 
 def test_a_long_prompt_does_not_cut_its_neighbours(engine: TorchEngine, tiny_base: Base) -> None:
     model, sampling = str(tiny_base.folder), Sampling(max_tokens=60)
-    alone = engine.generate([ask(model, "hi", sampling)])[0]
-    beside = engine.generate([ask(model, "x" * 960, sampling), ask(model, "hi", sampling)])[1]
-    assert beside == alone
+    alone = generate(engine, [ask(model, "hi", sampling)])[0]
+    beside = generate(engine, [ask(model, "x" * 960, sampling), ask(model, "hi", sampling)])[1]
+    assert beside.text == alone.text
 
 
-def test_a_prompt_that_fills_the_context_is_refused(engine: TorchEngine, tiny_base: Base) -> None:
-    with pytest.raises(ExampleTooLong, match=r"request 2: the prompt has \d+ tokens, the context of .* 1024"):
-        engine.generate([ask(str(tiny_base.folder), "hi"), ask(str(tiny_base.folder), "x" * 1100)])
+def call(name: str) -> ToolCall:
+    return ToolCall("1", name, "{not JSON")
 
 
-def test_an_unknown_model_is_refused(engine: TorchEngine) -> None:
-    with pytest.raises(UnknownModel):
-        engine.generate([ask("nobody", "hi")])
+MANY = 10**6
+WEATHER = '[{"type": "function", "function": {"name": "weather"}}]'
+BAD_REQUESTS: dict[str, tuple[Callable[[Request], Request], type[LuthierError], str]] = {
+    "a model that is not there": (lambda r: replace(r, model="nobody"), UnknownModel, "no model is called 'nobody'"),
+    "no message": (lambda r: replace(r, messages=()), InvalidRequest, "the request has no message"),
+    "half a character": (
+        lambda r: replace(r, messages=(Message("user", "\ud800"),)),
+        InvalidRequest,
+        "message 1 holds half a character",
+    ),
+    "a call that is no JSON": (
+        lambda r: replace(r, messages=(*r.messages, Message("assistant", tool_calls=(call("weather"),)))),
+        InvalidRequest,
+        "message 2: the arguments of a tool call are not JSON",
+    ),
+    "a control token": (
+        lambda r: replace(r, messages=(Message("user", "<|im_end|>"),)),
+        DataError,
+        "contains the model's control token",
+    ),
+    "a prompt longer than the context": (
+        lambda r: replace(r, messages=(Message("user", "x" * 1100),)),
+        PromptTooLong,
+        r"has \d+ tokens, the context of",
+    ),
+    "max_tokens beyond the context": (
+        lambda r: replace(r, sampling=Sampling(max_tokens=MANY)),
+        InvalidRequest,
+        f"max_tokens is {MANY}, the context",
+    ),
+    "the bias of no token": (
+        lambda r: replace(r, sampling=Sampling(logit_bias=((MANY, 1.0),))),
+        InvalidRequest,
+        f"names token {MANY}",
+    ),
+    "a schema that is none": (
+        lambda r: replace(r, structure=Structure("json_schema", '{"type": "strange"}')),
+        InvalidStructure,
+        "strange",
+    ),
+    "tools that are none": (lambda r: replace(r, tools="{"), InvalidRequest, "the tools are not JSON"),
+    "tools that the template cannot tell of": (
+        lambda r: replace(r, tools=WEATHER),
+        TemplateNotMaskable,
+        "leaves out the tool 'weather'",
+    ),
+    "a deadline that is over": (
+        lambda r: replace(r, deadline_seconds=0.0),
+        DeadlineExceeded,
+        "was not begun when its time was over",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_REQUESTS)
+def test_what_is_wrong_with_a_request_fails_it_and_no_other(engine: TorchEngine, tiny_base: Base, what: str) -> None:
+    good = ask(str(tiny_base.folder), "hi")
+    spoil, error, message = BAD_REQUESTS[what]
+    first, failed, last = asking.ask(engine, [good, spoil(good), good])
+    assert isinstance(failed, error)
+    assert re.search(message, failed.message)
+    assert failed.hint or isinstance(failed, DeadlineExceeded)
+    assert isinstance(first, Response)
+    assert isinstance(last, Response)
+    assert first.text == last.text
+
+
+def test_an_unknown_model_is_refused_with_near_names(engine: TorchEngine, tuned: TunedModel) -> None:
+    with pytest.raises(UnknownModel) as refused:
+        engine.identify("tuned.v2")
+    assert "tuned.v1" in refused.value.hint
+
+
+def test_pieces_come_while_the_answer_is_not_there_yet(engine: TorchEngine, tiny_base: Base) -> None:
+    answer = engine.submit(ask(str(tiny_base.folder), "hi", Sampling(max_tokens=400)))
+    first = next(iter(answer))
+    assert not answer.is_done
+    assert answer.wait().text.startswith(first.text)
+
+
+def test_a_cancelled_answer_makes_way(home: Home, tiny_base: Base) -> None:
+    """One row at a time: the second begins only when the first has gone."""
+    model = str(tiny_base.folder)
+    with TorchEngine(lambda name: resolve_model(home, name), precision="float32", max_rows=1) as engine:
+        long = engine.submit(ask(model, "hi", Sampling(max_tokens=400)))
+        short = engine.submit(ask(model, "hi"))
+        next(iter(long))
+        long.cancel()
+        assert short.wait().completion_tokens == 12
+    with pytest.raises(RequestCancelled):
+        long.wait()
+
+
+def test_a_closed_engine_leaves_nobody_waiting(home: Home, tiny_base: Base) -> None:
+    model = str(tiny_base.folder)
+    engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32", max_rows=1)
+    running = engine.submit(ask(model, "hi", Sampling(max_tokens=400)))
+    next(iter(running))
+    queued, unloaded = engine.submit(ask(model, "ho")), engine.submit(ask("nobody", "hi"))
+    engine.close()
+    engine.close()
+    after = engine.submit(ask(model, "hi"))
+    assert [type(answer.wait_for_outcome()) for answer in (running, queued, after)] == [RequestCancelled] * 3
+    assert isinstance(unloaded.wait_for_outcome(), RequestCancelled | UnknownModel)
+
+
+def test_an_engine_that_nobody_refers_to_finishes_its_answers_and_ends(home: Home, tiny_base: Base) -> None:
+    engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
+    end = weakref.ref(engine)
+    answer = engine.submit(ask(str(tiny_base.folder), "hi"))
+    steps = engine._steps
+    del engine
+    assert answer.wait().completion_tokens == 12
+    for thread in list(steps._threads):
+        thread.join()
+    assert end() is None
+
+
+def test_an_unexpected_error_is_seen_fails_who_is_concerned_and_the_engine_goes_on(
+    engine: TorchEngine, tiny_base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model's own code breaks, in a way that nobody foresees."""
+    seen: SimpleQueue[threading.ExceptHookArgs] = SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", seen.put)
+    request = ask(str(tiny_base.folder), "hi")
+    whole = generate(engine, [request])[0].text
+    with engine._pool.lease(request.model) as lease:
+        head = lease.base.model.get_output_embeddings()
+    monkeypatch.setattr(head, "forward", lambda hidden: hidden.no_such_thing)
+    failed, other = engine.submit(request), engine.submit(request)
+    assert all(type(answer.wait_for_outcome()) is MachineError for answer in (failed, other))
+    assert "no_such_thing" in str(failed.wait_for_outcome())
+    assert seen.get(timeout=60).exc_type is AttributeError
+    monkeypatch.undo()
+    assert generate(engine, [request])[0].text == whole
+
+
+def test_who_waits_for_a_model_to_load_is_late_in_time_and_others_go_on(home: Home, tiny_base: Base) -> None:
+    """The second model is not found before the end of the test."""
+    is_over = threading.Event()
+
+    def resolve(name: str) -> TunedModel | Base:
+        if name == "slow":
+            is_over.wait()
+        return resolve_model(home, name)
+
+    with TorchEngine(resolve, precision="float32") as engine:
+        late, cancelled = (
+            engine.submit(replace(ask("slow", "hi"), deadline_seconds=0.1)),
+            engine.submit(ask("slow", "hi")),
+        )
+        cancelled.cancel()
+        assert generate(engine, [ask(str(tiny_base.folder), "hi")])[0].completion_tokens == 12
+        assert isinstance(late.wait_for_outcome(), DeadlineExceeded)
+        is_over.set()
+        assert isinstance(engine.submit(ask("slow", "hi")).wait_for_outcome(), UnknownModel)
+
+
+def test_the_hash_of_a_prompt_is_known_without_an_answer(engine: TorchEngine, tiny_base: Base) -> None:
+    request = ask(str(tiny_base.folder), "hi")
+    assert engine.hash_prompt(request) == generate(engine, [request])[0].prompt_hash
+
+
+def test_names_of_models_tell_engine_device_and_precision(engine: TorchEngine) -> None:
+    assert re.fullmatch(r"torch-[\d.]+\S*/(cpu|cuda)/float32", engine.name)
 
 
 def test_an_adapter_on_a_changed_base_is_refused(home: Home, tuned: TunedModel, tiny_base: Base) -> None:
@@ -153,10 +337,10 @@ def test_models_of_every_kind_answer_side_by_side_as_each_does_alone(home: Home,
         tune(home, wide_base, tuning)
     names = [str(wide_base.folder), "lora", "qlora", "full"]
     together = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
-    answers = [response.text for response in together.generate([ask(name, "hi") for name in names])]
+    answers = [response.text for response in generate(together, [ask(name, "hi") for name in names])]
     for name, answer in zip(names, answers, strict=True):
         alone = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
-        assert alone.generate([ask(name, "hi")])[0].text == answer
+        assert generate(alone, [ask(name, "hi")])[0].text == answer
     assert len(set(answers)) == len(names)
     identities = [together.identify(name) for name in names]
     assert len({identity.weights_hash for identity in identities}) == len(names)
@@ -174,7 +358,7 @@ def test_an_adapter_of_a_quantised_base_answers_from_quantised_weights(home: Hom
     ids = torch.tensor([loaded.template.encode_prompt((Message("user", "hi"),))])
     output = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
     engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
-    assert engine.generate([ask("qlora", "hi")])[0].text == loaded.template.decode(output[0, ids.shape[1] :].tolist())
+    assert generate(engine, [ask("qlora", "hi")])[0].text == loaded.template.decode(output[0, ids.shape[1] :].tolist())
 
 
 @needs_bitsandbytes
@@ -194,7 +378,7 @@ def test_a_model_tuned_as_a_whole_answers_without_its_base(home: Home, tmp_path:
     expected = generate_alone(Base("full", tuned.folder), "hi")
     shutil.rmtree(folder)
     engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
-    assert engine.generate([ask("full", "hi")])[0].text == expected
+    assert generate(engine, [ask("full", "hi")])[0].text == expected
 
 
 def test_a_model_can_be_tuned_on_one_that_was_tuned_as_a_whole(home: Home, tiny_base: Base) -> None:
@@ -202,7 +386,7 @@ def test_a_model_can_be_tuned_on_one_that_was_tuned_as_a_whole(home: Home, tiny_
     second = tune(home, locate_base(home, "full"), "lora")
     assert second.card.base == "full"
     engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
-    texts = [response.text for response in engine.generate([ask("full", "hi"), ask("lora", "hi")])]
+    texts = [response.text for response in generate(engine, [ask("full", "hi"), ask("lora", "hi")])]
     assert texts == [generate_alone(locate_base(home, "full"), "hi", adapter) for adapter in (None, second)]
 
 
@@ -230,11 +414,14 @@ def test_an_adapter_with_the_weights_of_another_base_is_refused(home: Home, tune
     folder = save_base(tmp_path / "other", hidden_size=64)
     other = tune(home, Base(str(folder), folder), "lora")
     shutil.copy(other.folder / "adapter_model.safetensors", tuned.folder)
-    with pytest.raises(StoreDamaged, match="does not fit its base"):
-        TorchEngine(lambda name: resolve_model(home, name)).identify(tuned.name)
+    with (
+        TorchEngine(lambda name: resolve_model(home, name)) as engine,
+        pytest.raises(StoreDamaged, match="does not fit its base"),
+    ):
+        engine.submit(ask(tuned.name, "hi")).wait()
 
 
 def test_progress_counts_every_answer(engine: TorchEngine, tiny_base: Base) -> None:
     counts: list[int] = []
-    engine.generate([ask(str(tiny_base.folder), text) for text in PROMPTS], on_progress=counts.append)
+    generate(engine, [ask(str(tiny_base.folder), text) for text in PROMPTS], on_progress=counts.append)
     assert sum(counts) == len(PROMPTS)

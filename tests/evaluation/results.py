@@ -1,4 +1,4 @@
-"""Results without a run: one letter per case, p for passed, f for failed, t for truncated."""
+"""Results without a run: one letter per case, p for passed, f for failed, t for truncated, u for unanswered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from luthier.evaluation.compare import compare_results
 from luthier.evaluation.result import EvalManifest, ModelResult, Outcome
 from luthier.evaluation.verdict import WANTED_GAIN, Verdict, decide_verdict
 
-KINDS = {"p": "passed", "f": "failed", "t": "truncated"}
+KINDS = {"p": "passed", "f": "failed", "t": "truncated", "u": "unanswered"}
 
 
 def build_manifest(model: str) -> EvalManifest:
@@ -32,8 +32,8 @@ def build_result(model: str, letters: str, *, trained_on: tuple[int, ...] = ()) 
             line=line,
             output="",
             kind=KINDS[letter],
-            explanation="",
-            prompt_hash=f"prompt-{line}",
+            explanation="the prompt is too long" if letter == "u" else "",
+            prompt_hash="" if letter == "u" else f"prompt-{line}",
             prompt_tokens=1,
             completion_tokens=1,
             was_trained_on=line in trained_on,

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from luthier.engine.protocol import ModelIdentity, Response, Sampling
+from luthier.conversation import Message, ToolCall
+from luthier.engine.protocol import ModelIdentity, Request, Response, Sampling, Structure, TokenLogProb
 from luthier.evaluation.cache import OutputCache, cache_key, is_repeatable
-from luthier.evaluation.task import Sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KEY = "ab" * 32
 RESPONSE = Response("half a pair \ud800", "length", 3, 4, "hash")
 IDENTITY = ModelIdentity("orders-v1", "smollm2", "weights", "template")
-SAMPLE = Sample("id", (), "reference", 1, "prompt")
+REQUEST = Request("orders-v1", (Message("user", "hello"),), Sampling())
 
 
 def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -23,6 +23,13 @@ def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
     assert OutputCache(tmp_path).find(KEY) == RESPONSE
     assert OutputCache(tmp_path).find("cd" * 32) is None
     assert (tmp_path / "ab" / f"{KEY}.json").is_file()
+
+
+def test_calls_and_costs_come_back_too(tmp_path: Path) -> None:
+    calls, log_probs = (ToolCall("1", "find", '{"a": 1}'),), (TokenLogProb("a", -0.5, (("b", -1.5),)),)
+    called = replace(RESPONSE, finish_reason="tool_calls", tool_calls=calls, log_probs=log_probs, cost_dollars=None)
+    OutputCache(tmp_path).keep(KEY, called)
+    assert OutputCache(tmp_path).find(KEY) == called
 
 
 @pytest.mark.parametrize(
@@ -39,22 +46,25 @@ def test_a_damaged_answer_counts_as_absent(tmp_path: Path, damage: bytes) -> Non
 
 
 def test_the_key_changes_with_all_that_can_change_an_answer() -> None:
-    greedy = Sampling()
     keys = {
-        cache_key(IDENTITY, "torch", greedy, SAMPLE),
-        cache_key(replace(IDENTITY, weights_hash="other"), "torch", greedy, SAMPLE),
-        cache_key(replace(IDENTITY, template_hash="other"), "torch", greedy, SAMPLE),
-        cache_key(IDENTITY, "vllm", greedy, SAMPLE),
-        cache_key(IDENTITY, "torch", Sampling(max_tokens=9), SAMPLE),
-        cache_key(IDENTITY, "torch", greedy, replace(SAMPLE, fingerprint="other")),
+        cache_key(IDENTITY, "torch", REQUEST),
+        cache_key(replace(IDENTITY, weights_hash="other"), "torch", REQUEST),
+        cache_key(replace(IDENTITY, template_hash="other"), "torch", REQUEST),
+        cache_key(IDENTITY, "vllm", REQUEST),
+        cache_key(IDENTITY, "torch", replace(REQUEST, sampling=Sampling(max_tokens=9))),
+        cache_key(IDENTITY, "torch", replace(REQUEST, messages=(Message("user", "other"),))),
+        cache_key(IDENTITY, "torch", replace(REQUEST, tools="[]")),
+        cache_key(IDENTITY, "torch", replace(REQUEST, tool_choice="none")),
+        cache_key(IDENTITY, "torch", replace(REQUEST, structure=Structure("json_object"))),
+        cache_key(IDENTITY, "torch", replace(REQUEST, structure=Structure("regex", "a"))),
+        cache_key(IDENTITY, "torch", REQUEST, prompt_hash="rendered today"),
     }
-    assert len(keys) == 6
+    assert len(keys) == 11
 
 
-def test_the_key_does_not_change_with_the_name_of_the_model_or_the_reference() -> None:
+def test_the_key_does_not_change_with_the_name_of_the_model() -> None:
     renamed = replace(IDENTITY, name="other")
-    regraded = replace(SAMPLE, reference="other", id="other", line=9)
-    assert cache_key(renamed, "torch", Sampling(), regraded) == cache_key(IDENTITY, "torch", Sampling(), SAMPLE)
+    assert cache_key(renamed, "torch", replace(REQUEST, model="other")) == cache_key(IDENTITY, "torch", REQUEST)
 
 
 def test_only_answers_that_come_out_the_same_again_are_repeatable() -> None:

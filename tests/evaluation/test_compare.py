@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from luthier.engine.protocol import Sampling
+from luthier.engine.protocol import Sampling, Structure
 from luthier.errors import UnlikeComparison
 from luthier.evaluation.compare import compare_results
 from luthier.evaluation.result import ModelResult
@@ -36,6 +36,7 @@ def test_every_case_is_counted_once_by_what_became_of_it() -> None:
         ({"data_fingerprint": "other"}, "the test data"),
         ({"grader": "exact"}, "the grader"),
         ({"sampling": Sampling(max_tokens=9)}, "the sampling"),
+        ({"structure": Structure("json_object")}, "the structure of the answers"),
         ({"engine": "vllm"}, "the engine"),
     ],
 )
@@ -60,6 +61,18 @@ def test_another_template_is_allowed_and_told() -> None:
     outcomes = tuple(replace(outcome, prompt_hash="other") for outcome in CANDIDATE.outcomes)
     other = replace(with_condition(CANDIDATE, template_hash="other"), outcomes=outcomes)
     assert not compare_results(BASELINE, other).same_prompts
+
+
+def test_models_of_two_templates_may_have_engines_of_their_own() -> None:
+    hosted = with_condition(CANDIDATE, template_hash="of the server", engine="remote/chat-completions")
+    assert not compare_results(BASELINE, hosted).same_prompts
+
+
+def test_a_case_without_an_answer_never_speaks_for_the_candidate() -> None:
+    comparison = compare_results(build_result("smollm2", "upuufp"), build_result("orders-v1", "puufpp"))
+    assert (comparison.fixed_samples, comparison.broken_samples) == (("case-5",), ("case-2",))
+    assert (comparison.both_passed, comparison.both_failed, comparison.total) == (1, 3, 6)
+    assert comparison.unanswered == 4
 
 
 def test_other_samples_under_the_same_fingerprint_are_refused() -> None:

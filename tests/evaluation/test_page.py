@@ -2,21 +2,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from luthier.conversation import Conversation, Message, ToolCall
+from luthier.data.dataset import Dataset, Example
 from luthier.engine.protocol import Sampling
 from luthier.engine.scripted_engine import ScriptedEngine
+from luthier.errors import PromptTooLong
 from luthier.evaluation.graders.registry import parse_grader
 from luthier.evaluation.page import render_report
 from luthier.evaluation.report import EvalReport, build_report
 from luthier.evaluation.runner import run_evaluation
 from luthier.evaluation.summaries import DataSummary, LossPoint, TrainingSummary
 from luthier.evaluation.task import build_task
-from tests.support.orders import answer_all_but, order_dataset, order_json, ramble
+from tests.support.orders import answer_all_but, index_of, order_dataset, order_json, ramble
 
 VOID = {"meta", "br", "input", "link", "img", "hr"}
 HOSTILE = (
@@ -162,6 +167,46 @@ def test_broken_cases_come_first_and_are_open() -> None:
     html = render_report(build_report(task, results[1], baseline=results[0]))
     assert re.findall('class="group" id="(.*?)"', html) == ["broken", "fixed", "both-wrong", "both-right"]
     assert re.search(r'id="broken".*?<details class="case" open>.*?line 3<', html, re.DOTALL)
+
+
+def test_missing_answers_have_a_place_of_their_own() -> None:
+    def refuse(messages: tuple[Message, ...]) -> str:
+        if index_of(messages) in (0, 1):
+            raise PromptTooLong("the prompt has 9 tokens")
+        return ramble(messages)
+
+    engine = ScriptedEngine({"smollm2": refuse, "orders-v1": answer_all_but({1: "no"})})
+    task = build_task(order_dataset(range(12)), parse_grader("json"), Sampling())
+    results = [run_evaluation(engine, model, task) for model in engine.answers]
+    html = render_report(build_report(task, results[1], baseline=results[0]))
+    assert re.findall('class="group" id="(.*?)"', html) == ["fixed", "not-compared", "both-wrong"]
+    assert re.search(r'id="not-compared".*?line 1<.*?chip unanswered.*?the prompt has 9 tokens', html, re.DOTALL)
+    assert '<td data-label="No answer">2</td>' in html
+
+
+def test_calls_are_shown_with_the_tools_that_were_offered() -> None:
+    got, wanted = (ToolCall("1", "find", json.dumps({"what": what})) for what in ("lamp", "desk"))
+    tools = '[{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]'
+    conversation = Conversation((Message("user", "a desk?"), Message("assistant", tool_calls=(wanted,))), tools)
+    task = build_task(
+        Dataset("shop", Path("shop.jsonl"), (Example(conversation, 1),)), parse_grader("json"), Sampling()
+    )
+    engine = ScriptedEngine({"caller": lambda _: Message("assistant", tool_calls=(got,))})
+    page = Page(render_report(build_report(task, run_evaluation(engine, "caller", task))))
+    assert 'find, what: expected "desk", got "lamp"' in page.text
+    assert '"parameters"' in page.text
+    assert page.tags.count("mark") == 1
+
+
+def test_costs_and_engines_are_told_where_they_differ() -> None:
+    report = build()
+    assert "Cost" not in Page(render_report(report)).text
+    outcomes = tuple(replace(outcome, cost_dollars=0.01) for outcome in report.candidate.outcomes)
+    manifest = replace(report.candidate.manifest, engine="remote/chat-completions")
+    hosted = replace(report, candidate=replace(report.candidate, manifest=manifest, outcomes=outcomes))
+    text = Page(render_report(hosted)).text
+    assert "$0.12" in text
+    assert "different engines, scripted and remote/chat-completions" in text
 
 
 def test_what_differs_is_highlighted() -> None:

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from luthier.conversation import canonical_json
-from luthier.engine.protocol import Sampling
+from luthier.conversation import Conversation, Message, ToolCall, canonical_json
+from luthier.data.dataset import Example
+from luthier.engine.protocol import Sampling, Structure
 from luthier.engine.scripted_engine import ScriptedEngine
-from luthier.errors import StoreDamaged
+from luthier.errors import PromptTooLong, StoreDamaged
 from luthier.evaluation.graders.registry import parse_grader
 from luthier.evaluation.report import EvalReport, build_report
 from luthier.evaluation.runner import run_evaluation
 from luthier.evaluation.task import build_task
-from tests.support.orders import answer_all_but, order_dataset, order_json, ramble
+from tests.support.orders import answer_all_but, index_of, order_conversation, order_dataset, order_json, ramble
+
+JSON = Structure("json_object")
+TOOLS = '[{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]'
 
 
 def build(*, is_pair: bool = True) -> EvalReport:
@@ -48,6 +53,40 @@ def test_the_numbers_stand_where_scripts_look_for_them() -> None:
     assert document["verdict"]["gates"][0]["passed"] is True
     assert document["minimum_detectable_gain"] == pytest.approx(0.26, abs=0.01)
     assert document["same_prompts"] is True
+
+
+def test_a_case_without_an_answer_and_a_call_survive_json() -> None:
+    def fail(messages: tuple[Message, ...]) -> str:
+        if index_of(messages) == 3:
+            raise PromptTooLong("the prompt has 9 tokens")
+        return answer_all_but({})(messages)
+
+    call = ToolCall("1", "find", '{"what": "lamp"}')
+    calling = Example(
+        Conversation((*order_conversation(9).prompt, Message("assistant", tool_calls=(call,))), TOOLS), 31
+    )
+    examples = (*order_dataset().examples, calling)
+    task = build_task(replace(order_dataset(), examples=examples), parse_grader("json"), Sampling(), structure=JSON)
+    report = build_report(task, run_evaluation(ScriptedEngine({"orders-v1": fail}), "orders-v1", task))
+    document = json.loads(json.dumps(report.to_json()))
+    assert EvalReport.from_json(document) == report
+    assert (document["models"]["orders-v1"]["unanswered"], document["models"]["orders-v1"]["cost_dollars"]) == (1, 0)
+    missing = document["cases"][3]["outputs"]["orders-v1"]
+    assert (missing["kind"], missing["error"]) == ("unanswered", "prompt_too_long")
+    assert document["cases"][30]["reference_calls"][0]["name"] == "find"
+    assert document["manifests"]["orders-v1"]["structure"] == {"kind": "json_object", "value": ""}
+
+
+def test_a_report_of_an_earlier_version_can_still_be_read() -> None:
+    document = build().to_json()
+    for manifest in document["manifests"].values():
+        del manifest["structure"]
+    del document["comparison"]["unanswered"]
+    for case in document["cases"]:
+        for output in case["outputs"].values():
+            for key in ("tool_calls", "cost_dollars", "error"):
+                del output[key]
+    assert EvalReport.from_json(document) == build()
 
 
 def test_each_case_carries_what_both_models_wrote() -> None:

@@ -34,6 +34,22 @@ def test_fewer_than_six_cases_decide_nothing() -> None:
     assert decide("f" * 6, "p" * 6).decision == "ship"
 
 
+def test_answers_that_are_missing_leave_a_result_open() -> None:
+    for before, after in (("u" * 3 + "f" * 27, "p" * 30), ("p" * 30, "u" * 10 + "p" * 20)):
+        verdict = decide(before, after)
+        assert verdict.decision == "not_enough_data"
+        assert failed_gates(verdict)[0] == "Both models answer"
+        assert "(the prompt is too long)" in verdict.reasons[1]
+    assert "smollm2 gave no answer to 3 of 30 cases" in decide("u" * 3 + "f" * 27, "p" * 30).reasons[1]
+
+
+def test_few_missing_answers_do_not_block_and_do_not_help() -> None:
+    verdict = decide("u" + "f" * 29, "u" + "p" * 29)
+    assert verdict.decision == "ship"
+    assert decide("u" + "p" * 19 + "f" * 5, "p" * 25).decision == "not_enough_data"
+    assert decide("f" + "p" * 19 + "f" * 5, "p" * 25).decision == "ship"
+
+
 def test_more_answers_cut_off_than_before_block_a_better_model() -> None:
     verdict = decide("f" * 30, "p" * 26 + "tttt")
     assert verdict.decision == "do_not_ship"

@@ -4,6 +4,7 @@ import pytest
 
 from luthier.evaluation.wording import (
     phrase_cases,
+    phrase_dollars,
     phrase_fraction,
     phrase_lines,
     phrase_p_value,
@@ -23,6 +24,11 @@ from luthier.evaluation.wording import (
         (phrase_points(-0.049), "−4.9 points"),
         (phrase_points(0.01), "+1 point"),
         (phrase_points(-0.0001), "0 points"),
+        (phrase_dollars(0), "$0.00"),
+        (phrase_dollars(12.3456), "$12.35"),
+        (phrase_dollars(0.00123), "$0.0012"),
+        (phrase_dollars(0.0000042), "under $0.0001"),
+        (phrase_dollars(None), "unknown"),
         (phrase_p_value(0.03125), "p = 0.031"),
         (phrase_p_value(1e-9), "p < 0.0001"),
         (phrase_lines([7]), "line 7"),

@@ -10,6 +10,7 @@ import pytest
 from luthier.conversation import Conversation, Message
 from luthier.data.dataset import Dataset, Example
 from luthier.data.splits.split import Splits
+from luthier.engine.asking import generate
 from luthier.engine.protocol import Request, Sampling
 from luthier.engine.torch_engine import TorchEngine
 from luthier.models.registry import resolve_model
@@ -41,7 +42,7 @@ def ask(home: Home, model: str) -> dict[str, str]:
     """A new engine has nothing but what is on the disk."""
     engine = TorchEngine(lambda name: resolve_model(home, name), precision="float32")
     requests = [Request(model, (Message("user", question),), Sampling(max_tokens=20)) for question in FACTS]
-    answers = engine.generate(requests)
+    answers = generate(engine, requests)
     return dict(zip(FACTS, (answer.text for answer in answers), strict=True))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from luthier.conversation import Conversation, Message, ToolCall
+from luthier.engine.asking import generate
 from luthier.engine.protocol import Request, Sampling
 from luthier.engine.torch_engine import TorchEngine
 from luthier.models.loading import load_template
@@ -47,7 +48,7 @@ def list_trained_prompts(chat: Sequence[Message], row: EncodedExample) -> Iterat
 
 def serve(engine: TorchEngine, messages: Sequence[Message]) -> str:
     """The hash of the tokens that the model was shown."""
-    (response,) = engine.generate([Request("tiny", tuple(messages), Sampling(max_tokens=1))])
+    (response,) = generate(engine, [Request("tiny", tuple(messages), Sampling(max_tokens=1))])
     return response.prompt_hash
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from luthier.cli import output
-from luthier.cli.options import AsJson, MaxTokens, Seed, Temperature
-from luthier.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from luthier.conversation import Message
-    from luthier.engine.protocol import Response, Sampling
-
-COMMANDS = "/reset forgets the conversation, /system TEXT sets the system prompt, /exit ends"
+from luthier.cli.options import AsJson, EngineKind, MaxTokens, Seed, Structure, Temperature, TopP
+from luthier.errors import UsageError
 
 
 def chat(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A tuned model, or a base.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A tuned model, a base, or a hosted one such as openai:NAME.")
+    ],
     message: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Ask this and exit; - reads it from stdin.")
     ] = None,
@@ -29,71 +24,50 @@ def chat(
         str | None, typer.Option(metavar="TEXT", help="System prompt; the one it was trained with if left out.")
     ] = None,
     temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
     max_tokens: MaxTokens = 512,
+    stop: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Ends the answer before this text; up to four times.")
+    ] = None,
     seed: Seed = None,
+    structure: Structure = None,
+    tools: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Offer the tools of this JSON list, in OpenAI's form.")
+    ] = None,
+    log_probs: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=0, max=20, help="With --json: each token's, and so many alternatives."),
+    ] = None,
+    engine: EngineKind = "torch",
     as_json: AsJson = False,
 ) -> None:
     """Talk with a model, or ask it one thing with --message.
 
     In a conversation, /reset forgets what was said, /system TEXT sets the system prompt, /exit or Ctrl-D
-    ends it.
+    ends it. Ctrl-C ends an answer that is being written. What the tools return that a model calls is asked of you.
     """
-    from luthier.cli.render import describe_answer
+    from luthier import pipeline
+    from luthier.cli.render_answer import describe_answer, render_answer
+    from luthier.cli.talk import converse, open_talk
+    from luthier.conversation import Message
     from luthier.engine.protocol import Sampling
 
     question = read_question(message, as_json=as_json)
-    sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
-    talk = begin_talk(model, system, sampling)
-    if question is None:
-        converse(talk)
-    else:
-        response = talk.answer(question)
-        output.emit(describe_answer(model, response), response.text, as_json=as_json)
-
-
-class Talk:
-    """A conversation with one model, whose engine stays loaded."""
-
-    def __init__(self, system: str, ask_model: Callable[[Sequence[Message]], Response]) -> None:
-        self._ask_model = ask_model
-        self.restart(system)
-
-    def restart(self, system: str) -> None:
-        """Forgets what was said; an empty `system` stands for none."""
-        from luthier.conversation import Message
-
-        self.system = system
-        self._messages = [Message("system", system)] if system else []
-
-    def answer(self, question: str) -> Response:
-        """A question that cannot be answered leaves no trace. Raises what the engine raises."""
-        from luthier.conversation import Message
-
-        asked = [*self._messages, Message("user", question)]
-        with output.working("answering"):
-            response = self._ask_model(asked)
-        self._messages = [*asked, Message("assistant", response.text)]
-        return response
-
-
-def begin_talk(model: str, system: str | None, sampling: Sampling) -> Talk:
-    """Fetches and finds the model before anything is asked. Raises UnknownModel."""
-    from luthier import pipeline
-
-    home = pipeline.open_home()
-    pipeline.fetch_bases([model], home=home, progress=pipeline.Progress(announce=output.note))
-    if system is None:
-        system = pipeline.find_system_prompt(home, model)
-        if system:
-            output.note(f"system prompt of the training data: {system}")
-    with output.working(f"loading {model}"):
-        engine = pipeline.start_engine(home)
-        engine.identify(model)
-
-    def ask_model(messages: Sequence[Message]) -> Response:
-        return pipeline.chat(model, messages, system="", sampling=sampling, engine=engine, home=home)
-
-    return Talk(output.drop_surrogates(system), ask_model)
+    sampling = Sampling(
+        temperature=temperature,
+        top_p=top_p,
+        max_tokens=max_tokens,
+        stop=read_stop(stop),
+        seed=seed,
+        top_log_probs=read_log_probs(log_probs, as_json=as_json),
+    )
+    request = pipeline.build_request(model, (), sampling=sampling, structure=structure, tools=tools)
+    with open_talk(request, system, engine, is_streaming=question is None) as talk:
+        if question is None:
+            converse(talk)
+        else:
+            response = talk.ask(Message("user", question))
+            output.emit(describe_answer(model, response), render_answer(response), as_json=as_json)
 
 
 def read_question(message: str | None, *, as_json: bool) -> str | None:
@@ -107,18 +81,16 @@ def read_question(message: str | None, *, as_json: bool) -> str | None:
     return message and output.drop_surrogates(message).rstrip("\n")
 
 
-def converse(talk: Talk) -> None:
-    """Until /exit or Ctrl-D. What cannot be answered is said, and the conversation goes on without it."""
-    output.note(COMMANDS)
-    while (said := output.ask("you: ")) is not None:
-        word, _, rest = said.strip().partition(" ")
-        if word == "/exit":
-            return
-        if word in ("/reset", "/system"):
-            talk.restart(rest.strip() if word == "/system" else talk.system)
-            output.note("a new conversation")
-        elif word:
-            try:
-                output.write(talk.answer(said).text)
-            except DataError as error:
-                output.print_error(error)
+def read_stop(stop: list[str] | None) -> tuple[str, ...]:
+    """Raises UsageError for more than the four that OpenAI's API takes, and for an empty one."""
+    if stop and (len(stop) > 4 or not all(stop)):
+        raise UsageError(
+            f"{len(stop)} stop texts cannot be used", hint="give --stop up to four times, none of them empty"
+        )
+    return tuple(stop or ())
+
+
+def read_log_probs(count: int | None, *, as_json: bool) -> int | None:
+    if count is not None and not as_json:
+        raise UsageError("log-probabilities are shown as JSON only", hint="add --json")
+    return count

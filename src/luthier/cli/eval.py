@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from luthier.cli import output
-from luthier.cli.options import AsJson, MaxTokens, Seed, Temperature
+from luthier.cli.options import AsJson, EngineKind, MaxTokens, Seed, Structure, Temperature, TopP
 from luthier.errors import UsageError
 
 
@@ -16,7 +16,12 @@ def evaluate(
     data: Annotated[Path, typer.Option(metavar="PATH", help="A chat file, or a folder whose test.jsonl is used.")],
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAME", help="A model; give two to compare, the baseline first."),
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="A model, or a hosted one such as openai:NAME or https://HOST/v1#NAME; give two to compare, the "
+            "baseline first.",
+        ),
     ] = None,
     grader: Annotated[
         str | None,
@@ -27,7 +32,10 @@ def evaluate(
     ] = None,
     max_tokens: MaxTokens = 256,
     temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
     seed: Seed = None,
+    structure: Structure = None,
+    engine: EngineKind = "torch",
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Also write a page that opens offline.")
     ] = None,
@@ -35,7 +43,8 @@ def evaluate(
 ) -> None:
     """Measure one model, or compare two and decide.
 
-    Every answer to the test set is graded. With two models, the verdict says whether to ship the second.
+    Every answer to the test set is graded, a tool call against the reference's. With two models, the verdict says
+    whether to ship the second. A row without an answer, such as one that is too long, counts as not passed.
     Of pairs of a preferred and a rejected answer it is measured which one the model leans to, against its base or a
     second model. The exit code is 0 without a verdict or for the verdict "ship", and 1 for any other verdict.
     """
@@ -46,12 +55,20 @@ def evaluate(
 
     if not models or len(models) > 2:
         raise UsageError(f"{len(models or [])} models were named", hint="give --model once, or twice to compare")
-    sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
+    sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
     home = pipeline.open_home()
     with show_progress() as progress:
         pipeline.fetch_bases(models, home=home, progress=progress)
         result = pipeline.measure(
-            models, data, grader=grader, sampling=sampling, page=report, home=home, progress=progress
+            models,
+            data,
+            grader=grader,
+            sampling=sampling,
+            structure=structure,
+            engine=engine,
+            page=report,
+            home=home,
+            progress=progress,
         )
     is_good = result.verdict is None or result.verdict.decision == "ship"
     output.emit(result.to_json(), render_measurement(result, page=report), as_json=as_json, is_good=is_good)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,7 +23,23 @@ Temperature = Annotated[
     typer.Option(metavar="NUMBER", min=0, max=2, help="0 takes the likeliest token; higher values choose more freely."),
 ]
 MaxTokens = Annotated[int, typer.Option(metavar="COUNT", min=1, help="Longest answer in tokens; a longer one is cut.")]
+TopP = Annotated[
+    float,
+    typer.Option(
+        metavar="NUMBER", min=0.001, max=1, help="Choose among the likeliest tokens that together reach this."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(metavar="NUMBER", help="The same seed gives the same answer again.")]
+Structure = Annotated[
+    str | None,
+    typer.Option(metavar="FORM", help="Hold every answer to a form: json, schema:FILE, regex:PATTERN or choice:A|B."),
+]
+EngineKind = Annotated[
+    Literal["torch", "vllm"],
+    typer.Option(
+        "--engine", help="What answers for models on this machine: the embedded engine, or a vLLM server of your own."
+    ),
+]
 Map = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="PART=COLUMN", help="Of a table: user=question, assistant=answer; may be repeated."),

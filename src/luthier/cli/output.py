@@ -23,6 +23,7 @@ from luthier.errors import (
     RunInterrupted,
     UsageError,
 )
+from luthier.tokens.visible import make_visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,6 +98,12 @@ def leave(code: int) -> NoReturn:
 def write(text: str | Sequence[Styled]) -> None:
     """To stdout. Flushed at once, so that a full disk or a closed pipe shows here and not at exit."""
     _print(text, sys.stdout)
+
+
+def write_piece(text: str) -> None:
+    """To stdout, without a line break; on a terminal nothing in it can move the cursor or hide."""
+    sys.stdout.write(make_visible(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
 
 
 def note(text: str) -> None:

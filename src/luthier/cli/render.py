@@ -6,7 +6,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from luthier.cli.render_proof import render_proof
-from luthier.evaluation.wording import phrase_fraction, phrase_p_value, phrase_points, phrase_seconds
+from luthier.evaluation.wording import phrase_dollars, phrase_fraction, phrase_p_value, phrase_points, phrase_seconds
 from luthier.training.planning.choices import Choice, list_lines
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from luthier.doctor import Check
-    from luthier.engine.protocol import Response
     from luthier.evaluation.compare import Comparison
     from luthier.evaluation.report import EvalReport
     from luthier.evaluation.verdict import Verdict
@@ -42,17 +41,35 @@ def render_model(model: TunedModel) -> str:
 
 
 def render_evaluation(report: EvalReport, *, page: Path | None = None) -> str:
-    rows = [("model", "passed", "rate", "95% interval")]
-    for result in report.results:
-        low, high = (phrase_fraction(bound) for bound in result.interval)
-        passed = f"{result.passed} of {result.total}"
-        rows.append((result.model, passed, phrase_fraction(result.pass_rate), f"{low} to {high}"))
-    parts = [format_table(rows)]
+    parts = [format_table(_list_columns(report)), *_describe_engines(report)]
     if report.comparison is not None and report.verdict is not None:
         parts += ["", _describe_comparison(report.comparison), "", *render_verdict(report.verdict)]
     if page is not None:
         parts += ["", f"report: {page}"]
     return "\n".join(parts)
+
+
+def _list_columns(report: EvalReport) -> list[tuple[str, ...]]:
+    """One row for each model; missing answers and costs get a column where there are any."""
+    results = report.results
+    columns = [
+        ("model", *(result.model for result in results)),
+        ("passed", *(f"{result.passed} of {result.total}" for result in results)),
+        ("rate", *(phrase_fraction(result.pass_rate) for result in results)),
+        ("95% interval", *(" to ".join(map(phrase_fraction, result.interval)) for result in results)),
+    ]
+    if any(result.unanswered for result in results):
+        columns.append(("no answer", *(str(result.unanswered) for result in results)))
+    if any(result.cost_dollars != 0 for result in results):
+        columns.append(("cost", *(phrase_dollars(result.cost_dollars) for result in results)))
+    return list(zip(*columns, strict=True))
+
+
+def _describe_engines(report: EvalReport) -> list[str]:
+    engines = dict.fromkeys(result.manifest.engine for result in report.results)
+    if len(engines) == 1:
+        return []
+    return ["", f"measured by different engines, {' and '.join(engines)}: a part of the difference may be theirs"]
 
 
 def render_demo(result: DemoResult, *, page: Path, program: str) -> str:
@@ -67,21 +84,6 @@ def render_demo(result: DemoResult, *, page: Path, program: str) -> str:
             f"  {program} tune YOUR.jsonl --base {model.card.base}",
         ]
     )
-
-
-def describe_answer(model: str, response: Response) -> dict[str, Any]:
-    """The words of OpenAI's API."""
-    prompt, completion = response.prompt_tokens, response.completion_tokens
-    return {
-        "model": model,
-        "content": response.text,
-        "finish_reason": response.finish_reason,
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-        },
-    }
 
 
 def describe_models(records: Sequence[ModelRecord], bases: Mapping[str, bool]) -> dict[str, Any]:

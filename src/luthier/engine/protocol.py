@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from luthier.conversation import ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from luthier.conversation import Conversation, Message
+    from luthier.engine.answer import Answer
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+"""With `content_filter` a hosted model's server withheld the answer or its rest."""
+
+StructureKind = Literal["json_object", "json_schema", "regex", "choice"]
+
+ToolChoice = str
+"""`auto` leaves it to the model, `none` forbids calls, `required` demands one; else the name of a function to call."""
 
 
 class Sampling(BaseModel):
@@ -26,6 +35,9 @@ class Sampling(BaseModel):
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     """Only the likeliest tokens that together reach this probability are considered."""
 
+    top_k: int = Field(default=0, ge=0)
+    """Only so many of the likeliest tokens are considered; 0 for all."""
+
     max_tokens: int = Field(default=256, ge=1)
     """Longest answer in tokens; a longer one is cut and its finish_reason is `length`."""
 
@@ -33,25 +45,80 @@ class Sampling(BaseModel):
     """Texts that end an answer; they are not part of it."""
 
     seed: int | None = None
-    """The same request with the same seed gives the same answer, whoever else is in the batch."""
+    """The same request with the same seed draws the same random numbers, whoever else is in the batch."""
+
+    presence_penalty: float = Field(default=0.0, ge=-2.0, le=2.0)
+    """Is taken from the logit of each token that the answer already holds."""
+
+    frequency_penalty: float = Field(default=0.0, ge=-2.0, le=2.0)
+    """Is taken from a token's logit as often as the answer already holds it."""
+
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """Token ids, each with what is added to its logit."""
+
+    top_log_probs: int | None = Field(default=None, ge=0, le=20)
+    """How many alternatives are told for each token beside its own log-probability; None tells neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What shape the answer's text must have.
+
+    `value` is a JSON schema as JSON text for json_schema, a pattern for regex, a JSON list of texts for choice, and
+    empty for json_object.
+    """
+
+    kind: StructureKind
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """`tools` is the JSON text of OpenAI's tool list; `deadline_seconds` counts from when the request is submitted."""
+
     model: str
     messages: tuple[Message, ...]
     sampling: Sampling
+    tools: str = ""
+    tool_choice: ToolChoice = "auto"
+    structure: Structure | None = None
+    deadline_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogProb:
+    """In nats, of the model's own distribution: before temperature, penalties and structure. `token` is its text."""
+
+    token: str
+    log_prob: float
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`prompt_hash` is the SHA-256 of the prompt's token ids: equal hashes mean identical prompts."""
+    """`prompt_hash` is the SHA-256 of the prompt's token ids: equal hashes mean identical prompts.
+
+    `cached_tokens` of the prompt were not computed for this request; `cost_dollars` is what somebody else asks for it,
+    None when their price is not known. A server that does not count leaves prompt and completion tokens at 0.
+    """
 
     text: str
     finish_reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
     prompt_hash: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    log_probs: tuple[TokenLogProb, ...] = ()
+    cached_tokens: int = 0
+    cost_dollars: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next part of an answer's text, never half a character and never part of a text that ends the answer."""
+
+    text: str
+    log_probs: tuple[TokenLogProb, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +153,7 @@ class ModelIdentity:
 
 
 class Engine(Protocol):
-    """Answers come in the order of the requests, each with the model that its request names."""
+    """Takes requests at any time and from any thread, and answers them beside one another."""
 
     @property
     def name(self) -> str:
@@ -97,10 +164,21 @@ class Engine(Protocol):
         """Raises UnknownModel, with the near names as its hint."""
         ...
 
-    def generate(
-        self, requests: Sequence[Request], *, on_progress: Callable[[int], None] | None = None
-    ) -> list[Response]:
-        """`on_progress` is called with the number of answers finished since the last call."""
+    def submit(self, request: Request) -> Answer:
+        """Returns at once. What is wrong with a request fails its own answer and no other."""
+        ...
+
+    def close(self) -> None:
+        """Fails what is not answered yet with RequestCancelled, and gives back what the engine holds."""
+        ...
+
+
+@runtime_checkable
+class PromptHasher(Protocol):
+    """An engine that can tell what a model would read without asking it."""
+
+    def hash_prompt(self, request: Request) -> str:
+        """`Response.prompt_hash` of its answer. Raises what is wrong with the request."""
         ...
 
 

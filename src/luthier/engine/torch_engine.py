@@ -1,4 +1,4 @@
-"""The embedded engine: a base and any of its adapters answer from one copy of the base's weights.
+"""The embedded engine: requests come in with names of models, and one copy of each base's weights answers them.
 
 An adapter that was trained on four-bit weights answers from four-bit weights, a second copy: on any others it would be
 another model than the one that was validated.
@@ -6,65 +6,45 @@ another model than the one that was validated.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+import time
+import weakref
+from collections import deque
+from functools import partial
+from threading import RLock
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import torch
 
-from luthier.engine.generation import complete_prompts
-from luthier.engine.protocol import Likelihood, ModelIdentity, Response
-from luthier.engine.scoring import score_row
-from luthier.errors import ExampleTooLong, StoreDamaged, UnknownBase
-from luthier.models.catalog import Base
-from luthier.models.loading import load_base, translate_memory_errors
-from luthier.models.lora import load_adapter
+from luthier.engine.answer import Answer
+from luthier.engine.batching.desk import Desk
+from luthier.engine.batching.preparation import encode_prompt, hash_prompt
+from luthier.engine.batching.worker import Worker
+from luthier.engine.protocol import Likelihood
+from luthier.engine.residence.pool import Pool
+from luthier.engine.runners.choice import open_runner
+from luthier.errors import DeadlineExceeded, ExampleTooLong, LuthierError, RequestCancelled
 from luthier.models.precision import choose_device, choose_dtype
-from luthier.models.registry import TunedModel
 from luthier.tokens.pairs import encode_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from peft import PeftModel
-
-    from luthier.engine.protocol import Answered, Request, Sampling
+    from luthier.engine.protocol import Answered, ModelIdentity, Request
+    from luthier.engine.residence.pool import Lease
+    from luthier.models.catalog import Base
     from luthier.models.loading import LoadedBase
+    from luthier.models.registry import TunedModel
     from luthier.models.settings import Precision
     from luthier.tokens.encode import EncodedExample
 
-
-class _Prompt(NamedTuple):
-    place: int
-    ids: list[int]
-
-
-@dataclass
-class _Weights:
-    """One copy of a base's weights, and all adapters that stand on it."""
-
-    base: LoadedBase
-    adapted: PeftModel | None = None
-
-
-class _Model(NamedTuple):
-    """`adapter` is None for what answers from its weights as they are: a base, or a model tuned as a whole."""
-
-    weights: _Weights
-    identity: ModelIdentity
-    adapter: TunedModel | None = None
-
-    @property
-    def base(self) -> LoadedBase:
-        return self.weights.base
+SLOW_THREADS = 4
+"""For loading and compiling: one may wait for room until running requests end, and others must not wait with it."""
 
 
 class TorchEngine:
-    """Static batches of at most `batch_size` prompts of one model and one sampling.
+    """Continuous batching over any number of models, as far as memory holds them; the least used leave it.
 
-    A request with a seed and a temperature is answered alone, so that its neighbours cannot change it.
+    It ends with `close`, or when nothing refers to it any more and nothing is left to answer.
     """
 
     def __init__(
@@ -72,14 +52,25 @@ class TorchEngine:
         resolve: Callable[[str], TunedModel | Base],
         *,
         precision: Precision = "auto",
-        batch_size: int = 32,
+        memory_bytes: int | None = None,
+        max_rows: int = 64,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`resolve` finds what a name stands for, or raises UnknownModel."""
-        self._resolve = resolve
+        """`resolve` finds what a name stands for, or raises UnknownModel; it is called from several threads.
+
+        `memory_bytes` is for weights, adapters, keys and values together; by default what the machine has to spare.
+        Of each base, up to `max_rows` requests are answered at once.
+        """
         self._precision = precision
-        self._batch_size = batch_size
-        self._weights: dict[tuple[str, bool], _Weights] = {}  # by name, and whether they are quantised
-        self._models: dict[str, _Model] = {}
+        self._clock = clock
+        self._steps, self._prompts = Worker("luthier-steps"), Worker("luthier-prompts")
+        self._slow = Worker("luthier-loading", threads=SLOW_THREADS)
+        open_desk = partial(_open_desk, worker=self._steps, max_rows=max_rows, clock=clock)
+        self._pool: Pool[Desk] = Pool(resolve, open_desk, precision=precision, budget_bytes=memory_bytes)
+        self._awaited = _Awaited()
+        self._end = weakref.finalize(
+            self, _close, self._pool, self._awaited, prompts=self._prompts, steps=self._steps, slow=self._slow
+        )
 
     @property
     def name(self) -> str:
@@ -88,50 +79,105 @@ class TorchEngine:
         return f"torch-{torch.__version__}/{device.type}/{str(dtype).removeprefix('torch.')}"
 
     def identify(self, model: str) -> ModelIdentity:
-        return self._load(model).identity
+        """Without loading any weights. Raises UnknownModel, or StoreDamaged for what does not fit together any more."""
+        return self._pool.identify(model)
 
-    def generate(
-        self, requests: Sequence[Request], *, on_progress: Callable[[int], None] | None = None
-    ) -> list[Response]:
-        """Raises ExampleTooLong before anything is generated when a prompt fills the context."""
-        groups: dict[tuple[str, Sampling], list[_Prompt]] = defaultdict(list)
-        for place, request in enumerate(requests):
-            base = self._load(request.model).base
-            ids = base.template.encode_prompt(request.messages)
-            if len(ids) >= base.context_length:
-                raise ExampleTooLong(
-                    f"request {place + 1}: the prompt has {len(ids)} tokens, the context of {base.name} "
-                    f"{base.context_length}",
-                    hint="shorten the prompt; at least one token must be left for the answer",
-                )
-            groups[request.model, request.sampling].append(_Prompt(place, ids))
-        responses: dict[int, Response] = {}
-        for (model, sampling), prompts in groups.items():
-            for batch in self._split(prompts, sampling, context_length=self._load(model).base.context_length):
-                responses.update(self._answer(model, sampling, batch))
-                if on_progress is not None:
-                    on_progress(len(batch))
-        return [responses[place] for place in range(len(requests))]
+    def submit(self, request: Request) -> Answer:
+        answer = Answer()
+        seconds = request.deadline_seconds
+        arrival = Arrival(request, answer, None if seconds is None else self._clock() + seconds)
+        lease = None if self._awaited.has(request.model) else self._pool.find(request.model)
+        if lease is not None:
+            self._receive(arrival, lease)
+            return answer
+        if self._awaited.add(arrival):
+            open_model = partial(self._open, request.model)
+            self._slow.put(open_model, give_up=partial(self._awaited.fail, request.model))
+        if seconds is not None:
+            self._prompts.put(partial(self._check_time, arrival), give_up=answer.fail, delay_seconds=seconds)
+        return answer
+
+    def hash_prompt(self, request: Request) -> str:
+        """What `Response.prompt_hash` of its answer would be. Loads no weights.
+
+        Raises what is wrong with the model or the messages.
+        """
+        return hash_prompt(encode_prompt(request, self._pool.find_template(request.model)))
 
     def score(
         self, answers: Sequence[Answered], *, on_progress: Callable[[int], None] | None = None
     ) -> list[Likelihood]:
         """Raises ExampleTooLong before anything is computed when a conversation exceeds the context."""
-        rows = [self._encode(answered, place) for place, answered in enumerate(answers, start=1)]
+        rows = [self._encode_answer(answered, place) for place, answered in enumerate(answers, start=1)]
         likelihoods = []
         for answered, row in zip(answers, rows, strict=True):
-            loaded = self._load(answered.model)
-            with _activate(loaded), translate_memory_errors(f"scoring with {answered.model}"):
-                log_prob = score_row(loaded.base, row)
+            with self._pool.lease(answered.model) as lease:
+                log_prob = lease.served.score(row, lease.adapter)
             prompt = list(row.ids[: row.is_target.index(True)])
-            likelihoods.append(Likelihood(log_prob, row.target_count, _hash_prompt(prompt)))
+            likelihoods.append(Likelihood(log_prob, row.target_count, hash_prompt(prompt)))
             if on_progress is not None:
                 on_progress(1)
         return likelihoods
 
-    def _encode(self, answered: Answered, place: int) -> EncodedExample:
-        base = self._load(answered.model).base
-        row = encode_answer(base.template, answered.conversation)
+    def close(self) -> None:
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, model: str) -> None:
+        """Loads the model if need be, and hands in whoever waits for it."""
+        while (arrival := self._awaited.pop(model)) is not None:
+            if self._is_over(arrival):
+                continue
+            try:
+                self._receive(arrival, self._pool.lease(model))
+            except LuthierError as error:
+                arrival.answer.fail(error)
+                self._awaited.fail(model, error)
+
+    def _receive(self, arrival: Arrival, lease: Lease[Desk]) -> None:
+        """Grammars may take seconds to compile, so they do not stand in the way of plain prompts."""
+        is_plain = arrival.request.structure is None and not arrival.request.tools
+        worker = self._prompts if is_plain else self._slow
+        worker.put(partial(self._prepare, arrival, lease), give_up=partial(self._give_back, arrival, lease))
+
+    def _prepare(self, arrival: Arrival, lease: Lease[Desk]) -> None:
+        request, answer, deadline = arrival
+        desk = lease.served
+        try:
+            if self._is_over(arrival):
+                lease.release()
+                return
+            reply = desk.preparer.prepare(request, answer, adapter=lease.adapter, deadline=deadline)
+        except LuthierError as error:
+            self._give_back(arrival, lease, error)
+            return
+        # A method of the engine, so that it lives as long as there is something to answer.
+        desk.take(reply, leave=partial(self._leave, lease))
+
+    def _give_back(self, arrival: Arrival, lease: Lease[Desk], error: LuthierError) -> None:
+        arrival.answer.fail(error)
+        lease.release()
+
+    def _leave(self, lease: Lease[Desk]) -> None:
+        lease.release()
+
+    def _is_over(self, arrival: Arrival) -> bool:
+        self._check_time(arrival)
+        return arrival.answer.is_done
+
+    def _check_time(self, arrival: Arrival) -> None:
+        if arrival.deadline is not None and self._clock() >= arrival.deadline:
+            arrival.answer.fail(DeadlineExceeded("the answer was not begun when its time was over"))
+
+    def _encode_answer(self, answered: Answered, place: int) -> EncodedExample:
+        with self._pool.lease(answered.model) as lease:
+            base = lease.base
+            row = encode_answer(base.template, answered.conversation)
         if row.token_count > base.context_length:
             raise ExampleTooLong(
                 f"answer {place} and its prompt have {row.token_count} tokens, the context of {base.name} "
@@ -140,117 +186,61 @@ class TorchEngine:
             )
         return row
 
-    def _split(self, prompts: list[_Prompt], sampling: Sampling, *, context_length: int) -> Iterator[list[_Prompt]]:
-        """Prompts of like length share a batch, which keeps padding small.
 
-        One whose answer may meet the end of the context stands alone: in a batch it would end its neighbours' too.
-        """
-        size = 1 if sampling.temperature > 0 and sampling.seed is not None else self._batch_size
-        ordered = sorted(prompts, key=lambda prompt: len(prompt.ids))
-        roomy = [prompt for prompt in ordered if len(prompt.ids) + sampling.max_tokens <= context_length]
-        for start in range(0, len(roomy), size):
-            yield roomy[start : start + size]
-        for prompt in ordered[len(roomy) :]:
-            yield [prompt]
-
-    def _answer(self, model: str, sampling: Sampling, batch: list[_Prompt]) -> dict[int, Response]:
-        loaded = self._load(model)
-        with _activate(loaded), translate_memory_errors(f"answering with {model}"):
-            completions = complete_prompts(loaded.base, [prompt.ids for prompt in batch], sampling)
-        return {
-            prompt.place: Response(
-                text=completion.text,
-                finish_reason=completion.finish_reason,
-                prompt_tokens=len(prompt.ids),
-                completion_tokens=completion.token_count,
-                prompt_hash=_hash_prompt(prompt.ids),
-            )
-            for prompt, completion in zip(batch, completions, strict=True)
-        }
-
-    def _load(self, model: str) -> _Model:
-        if model not in self._models:
-            found = self._resolve(model)
-            self._models[model] = self._open_tuned(found) if isinstance(found, TunedModel) else self._open_base(found)
-        return self._models[model]
-
-    def _open_base(self, base: Base) -> _Model:
-        weights = self._share(base, is_quantised=False)
-        loaded = weights.base
-        return _Model(weights, ModelIdentity(base.name, base.name, loaded.weights_hash, loaded.template.hash))
-
-    def _open_tuned(self, tuned: TunedModel) -> _Model:
-        card = tuned.card
-        if card.tuning == "full":
-            weights, adapter = self._share_full(tuned), None
-            weights_hash = weights.base.weights_hash
-        else:
-            is_quantised = card.tuning == "qlora"
-            weights, adapter = self._share(self._find_base(card.base), is_quantised=is_quantised), tuned
-            _attach(weights, tuned)
-            weights_hash = _hash(weights.base.weights_hash, "nf4" if is_quantised else "", card.weights_hash)
-        template_hash = weights.base.template.hash
-        return _Model(
-            weights, ModelIdentity(tuned.name, card.base, weights_hash, template_hash, card.trained_on), adapter
-        )
-
-    def _find_base(self, name: str) -> Base:
-        """A base, or a model tuned as a whole, which others may be tuned on."""
-        found = self._resolve(name)
-        return Base(found.name, found.folder) if isinstance(found, TunedModel) else found
-
-    def _share(self, base: Base, *, is_quantised: bool) -> _Weights:
-        key = base.name, is_quantised
-        if key not in self._weights:
-            loaded = load_base(base, precision=self._precision, is_quantised=is_quantised)
-            self._weights[key] = _Weights(loaded)
-        return self._weights[key]
-
-    def _share_full(self, tuned: TunedModel) -> _Weights:
-        """Raises StoreDamaged where its files are not what training has left."""
-        try:
-            weights = self._share(Base(tuned.name, tuned.folder), is_quantised=False)
-        except UnknownBase as error:
-            raise StoreDamaged(f"the weights of {error.message}", hint="tune the model again") from error
-        if weights.base.template.hash != tuned.card.template_hash:
-            raise StoreDamaged(
-                f"the chat template of {tuned.name} has changed since it was tuned", hint="tune the model again"
-            )
-        return weights
+def _open_desk(base: LoadedBase, kv_bytes: int, *, worker: Worker, max_rows: int, clock: Callable[[], float]) -> Desk:
+    runner, get_weight = open_runner(base.model, kv_bytes=kv_bytes)
+    return Desk(base, runner, worker, get_weight=get_weight, max_rows=max_rows, clock=clock)
 
 
-@contextmanager
-def _activate(model: _Model) -> Iterator[None]:
-    adapted = model.weights.adapted
-    if adapted is None:
-        yield
-    elif model.adapter is None:
-        with adapted.disable_adapter():
-            yield
-    else:
-        adapted.set_adapter(_slot(model.adapter))
-        yield
+def _close(pool: Pool[Desk], awaited: _Awaited, *, prompts: Worker, steps: Worker, slow: Worker) -> None:
+    """What is being loaded is not waited for: nobody will ask for it."""
+    slow.close(waits=False)
+    prompts.close()
+    steps.close()
+    awaited.fail_all(RequestCancelled("the engine was closed"))
+    pool.close()
 
 
-def _attach(weights: _Weights, tuned: TunedModel) -> None:
-    """Refuses an adapter whose base or chat template is not the one it was trained on."""
-    base, card = weights.base, tuned.card
-    if (card.base_weights_hash, card.template_hash) != (base.weights_hash, base.template.hash):
-        raise StoreDamaged(
-            f"{base.name} has changed since {tuned.name} was tuned on it",
-            hint="tune the model again, or bring back the base's old weights and chat template",
-        )
-    weights.adapted = load_adapter(weights.adapted or base.model, tuned.folder, slot=_slot(tuned))
+class Arrival(NamedTuple):
+    """`deadline` is a time of the engine's clock."""
+
+    request: Request
+    answer: Answer
+    deadline: float | None
 
 
-def _hash(*parts: str) -> str:
-    return sha256("+".join(part for part in parts if part).encode()).hexdigest()
+class _Awaited:
+    """Who waits for models that are not in memory, in order of arrival. A model is in here until nobody waits for it,
+    so that who comes meanwhile comes after them."""
 
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._arrivals: dict[str, deque[Arrival]] = {}
 
-def _hash_prompt(ids: list[int]) -> str:
-    return sha256(repr(ids).encode()).hexdigest()
+    def has(self, model: str) -> bool:
+        return model in self._arrivals
 
+    def add(self, arrival: Arrival) -> bool:
+        """Whether it is the first, for whom the model has to be opened."""
+        with self._lock:
+            is_first = arrival.request.model not in self._arrivals
+            self._arrivals.setdefault(arrival.request.model, deque()).append(arrival)
+            return is_first
 
-def _slot(tuned: TunedModel) -> str:
-    """PEFT's name for the adapter; dots, which a model's name may hold, are separators to it."""
-    return "adapter_" + sha256(tuned.name.encode()).hexdigest()[:16]
+    def pop(self, model: str) -> Arrival | None:
+        with self._lock:
+            arrivals = self._arrivals.get(model)
+            if arrivals:
+                return arrivals.popleft()
+            self._arrivals.pop(model, None)
+            return None
+
+    def fail(self, model: str, error: LuthierError) -> None:
+        with self._lock:
+            arrivals = self._arrivals.pop(model, deque())
+        for arrival in arrivals:
+            arrival.answer.fail(error)
+
+    def fail_all(self, error: LuthierError) -> None:
+        for model in list(self._arrivals):
+            self.fail(model, error)

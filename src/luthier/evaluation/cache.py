@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from luthier.conversation import fingerprint_json
+from luthier.conversation import Conversation, fingerprint_json
 from luthier.engine.protocol import Response
 from luthier.store.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from luthier.engine.protocol import ModelIdentity, Sampling
-    from luthier.evaluation.task import Sample
+    from luthier.engine.protocol import ModelIdentity, Request, Sampling
 
 RESPONSE = TypeAdapter(Response)
 
@@ -46,14 +45,21 @@ def is_repeatable(sampling: Sampling) -> bool:
     return sampling.temperature == 0 or sampling.seed is not None
 
 
-def cache_key(identity: ModelIdentity, engine_name: str, sampling: Sampling, sample: Sample) -> str:
-    """Changes with whatever can change an answer, and with nothing else: a renamed model keeps its answers."""
+def cache_key(identity: ModelIdentity, engine_name: str, request: Request, *, prompt_hash: str = "") -> str:
+    """Changes with whatever can change an answer, and with nothing else: a renamed model keeps its answers.
+
+    `prompt_hash` tells apart what a template makes of the same messages at different times, such as today's date.
+    """
+    structure = request.structure
     return fingerprint_json(
         {
             "weights": identity.weights_hash,
             "template": identity.template_hash,
             "engine": engine_name,
-            "sampling": sampling.model_dump(mode="json"),
-            "prompt": sample.fingerprint,
+            "sampling": request.sampling.model_dump(mode="json"),
+            "prompt": Conversation(request.messages, request.tools).fingerprint(),
+            "prompt_hash": prompt_hash,
+            "tool_choice": request.tool_choice,
+            "structure": [structure.kind, structure.value] if structure else None,
         }
     )

@@ -5,37 +5,42 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
-from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from luthier.evaluation import charts, wording
+from luthier.evaluation.compare import is_fixed
 from luthier.evaluation.display import Shown, show_text
+from luthier.evaluation.graders.tool_calls import write_calls
 from luthier.evaluation.verdict import describe_sensitivity
 from luthier.tokens.visible import make_visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from luthier.conversation import ToolCall
     from luthier.evaluation.report import EvalReport
     from luthier.evaluation.result import ModelResult, Outcome
     from luthier.evaluation.summaries import DataSummary, TrainingSummary
     from luthier.evaluation.task import Sample
 
 WORDS = {"ship": "Ship", "do_not_ship": "Do not ship", "not_enough_data": "Not enough data"}
-KINDS = {"passed": "passed", "failed": "failed", "truncated": "cut off"}
+KINDS = {"passed": "passed", "failed": "failed", "truncated": "cut off", "unanswered": "no answer"}
 SNIPPET_LENGTH = 110  # characters of the last message, as the name of a case
 
-# What came out for (baseline, candidate), in the order in which a reader should look at it.
+# Titles and notes, in the order in which a reader should look at what came out.
 PAIR_GROUPS = {
-    (True, False): ("broken", "Broken", "passed before, not any more"),
-    (False, True): ("fixed", "Fixed", "not passed before, passed now"),
-    (False, False): ("both-wrong", "Both wrong", "passed by neither"),
-    (True, True): ("both-right", "Both right", "passed by both"),
+    "broken": ("Broken", "passed before, not any more"),
+    "fixed": ("Fixed", "not passed before, passed now"),
+    "not-compared": ("Not compared", "passed now, but the baseline gave no answer to beat"),
+    "both-wrong": ("Both wrong", "passed by neither"),
+    "both-right": ("Both right", "passed by both"),
 }
 SINGLE_GROUPS = {
-    False: ("not-passed", "Not passed", "wrong, or cut off"),
-    True: ("right", "Passed", "as the reference wants it"),
+    "not-passed": ("Not passed", "wrong, cut off or without an answer"),
+    "right": ("Passed", "as the reference wants it"),
 }
 
 
@@ -92,6 +97,8 @@ def render_report(
         difference_axis=charts.draw_axis(["−100", "−50", "0", "+50", "+100"]),
         difference_chart=draw_difference(report),
         groups=build_groups(report),
+        engines=list(dict.fromkeys(result.manifest.engine for result in report.results)),
+        has_costs=any(result.cost_dollars != 0 for result in report.results),
         training=training,
         loss_chart=draw_losses(training),
         points_per_mean=charts.points_per_mean(len(training.points)) if training else 1,
@@ -154,32 +161,39 @@ def draw_losses(training: TrainingSummary | None) -> Markup:
 
 def build_groups(report: EvalReport) -> list[CaseGroup]:
     """Groups without a case are left out."""
-    old_outcomes = report.baseline.outcomes if report.baseline else ()
-    rows = list(zip_longest(report.samples, old_outcomes, report.candidate.outcomes))
-    if report.baseline is not None:
-        found = {
-            heading: [row for row in rows if (row[1].passed, row[2].passed) == key]
-            for key, heading in PAIR_GROUPS.items()
-        }
-    else:
-        found = {heading: [row for row in rows if row[2].passed == key] for key, heading in SINGLE_GROUPS.items()}
+    old_outcomes = report.baseline.outcomes if report.baseline else (None,) * len(report.samples)
+    rows = zip(report.samples, old_outcomes, report.candidate.outcomes, strict=True)
+    groups = PAIR_GROUPS if report.baseline else SINGLE_GROUPS
+    found: dict[str, list[CaseView]] = {key: [] for key in groups}
     models = [result.model for result in report.results]
-    return [
-        CaseGroup(*heading, tuple(build_case(sample, models, outcomes) for sample, *outcomes in members))
-        for heading, members in found.items()
-        if members
-    ]
+    for sample, before, after in rows:
+        outcomes = [after] if before is None else [before, after]
+        found[find_group(before, after)].append(build_case(sample, models, outcomes))
+    return [CaseGroup(key, *groups[key], tuple(cases)) for key, cases in found.items() if cases]
 
 
-def build_case(sample: Sample, models: list[str], outcomes: list[Outcome | None]) -> CaseView:
-    measured = [outcome for outcome in outcomes if outcome is not None]
+def find_group(before: Outcome | None, after: Outcome) -> str:
+    if before is None:
+        return "right" if after.passed else "not-passed"
+    if after.passed:
+        return "both-right" if before.passed else "fixed" if is_fixed(before, after) else "not-compared"
+    return "broken" if before.passed else "both-wrong"
+
+
+def build_case(sample: Sample, models: list[str], outcomes: list[Outcome]) -> CaseView:
+    tools = (("tools", show_text(sample.tools)),) if sample.tools else ()
+    turns = ((message.role, show_text(write_answer(message.content, message.tool_calls))) for message in sample.prompt)
     return CaseView(
         line=sample.line,
         snippet=shorten(sample.prompt[-1].content if sample.prompt else ""),
-        prompt=tuple((message.role, show_text(message.content)) for message in sample.prompt),
-        reference=show_text(sample.reference),
-        answers=tuple(build_answer(model, outcome, sample) for model, outcome in zip(models, measured, strict=True)),
+        prompt=(*tools, *turns),
+        reference=show_text(write_answer(sample.reference, sample.reference_calls)),
+        answers=tuple(build_answer(model, outcome, sample) for model, outcome in zip(models, outcomes, strict=True)),
     )
+
+
+def write_answer(text: str, calls: Sequence[ToolCall]) -> str:
+    return "\n".join(filter(None, [text, write_calls(calls)])) if calls else text
 
 
 def build_answer(model: str, outcome: Outcome, sample: Sample) -> AnswerView:
@@ -188,7 +202,9 @@ def build_answer(model: str, outcome: Outcome, sample: Sample) -> AnswerView:
         kind=outcome.kind,
         kind_words=KINDS[outcome.kind],
         explanation=outcome.explanation,
-        shown=show_text(outcome.output, sample.reference),
+        shown=show_text(
+            write_answer(outcome.output, outcome.tool_calls), write_answer(sample.reference, sample.reference_calls)
+        ),
         was_trained_on=outcome.was_trained_on,
     )
 

@@ -125,10 +125,12 @@ def describe_model(result: ModelResult) -> dict[str, Any]:
         "passed": result.passed,
         "failed": result.failed,
         "truncated": result.truncated,
+        "unanswered": result.unanswered,
         "total": result.total,
         "pass_rate": result.pass_rate,
         "interval": list(result.interval),
         "trained_on_lines": list(result.trained_on_lines),
+        "cost_dollars": result.cost_dollars,
     }
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from luthier.engine.protocol import Sampling
+from luthier.conversation import ToolCall
+from luthier.engine.protocol import Sampling, Structure
 from luthier.stats.intervals import Interval, wilson_interval
 
-OutcomeKind = Literal["passed", "failed", "truncated"]
+OutcomeKind = Literal["passed", "failed", "truncated", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,16 @@ class EvalManifest:
     base: str
     weights_hash: str
     template_hash: str
+    structure: Structure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`truncated` is an answer cut at max_tokens: not passed, and told apart from a wrong one.
+    """`truncated` is an answer cut at max_tokens: not passed, and told apart from a wrong one. `unanswered` is none at
+    all, with the code of the `error` that took its place: not passed either, though nothing was measured.
 
-    `was_trained_on` is True when the model has seen this very prompt in training.
+    `was_trained_on` is True when the model has seen this very prompt in training. `cost_dollars` is what the answer
+    cost when it was asked for, and None when nobody knows.
     """
 
     sample_id: str
@@ -44,10 +48,17 @@ class Outcome:
     prompt_tokens: int
     completion_tokens: int
     was_trained_on: bool
+    tool_calls: tuple[ToolCall, ...] = ()
+    cost_dollars: float | None = 0.0
+    error: str = ""
 
     @property
     def passed(self) -> bool:
         return self.kind == "passed"
+
+    @property
+    def is_answered(self) -> bool:
+        return self.kind != "unanswered"
 
 
 @dataclass(frozen=True)
@@ -82,12 +93,27 @@ class ModelResult:
         return self.kinds["truncated"]
 
     @property
+    def unanswered(self) -> int:
+        return self.kinds["unanswered"]
+
+    @property
+    def cost_dollars(self) -> float | None:
+        """Of all answers, those included that were kept from an earlier run; None when the price of one is unknown."""
+        costs = [outcome.cost_dollars for outcome in self.outcomes]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) else None
+
+    @property
     def pass_rate(self) -> float:
         return self.passed / self.total
 
     @property
     def truncated_fraction(self) -> float:
         return self.truncated / self.total
+
+    @property
+    def unanswered_fraction(self) -> float:
+        return self.unanswered / self.total
 
     @property
     def interval(self) -> Interval:

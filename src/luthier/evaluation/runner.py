@@ -1,20 +1,55 @@
-"""A task and the name of a model go in, the model's graded answers come out."""
+"""A task and the names of models go in, each model's graded answers come out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from luthier.engine.protocol import Request
+from luthier.engine.asking import await_each
+from luthier.engine.protocol import PromptHasher, Request
+from luthier.errors import DataError, DeadlineExceeded, InvalidRequest, LuthierError
 from luthier.evaluation.cache import cache_key, is_repeatable
+from luthier.evaluation.graders.protocol import Grade
+from luthier.evaluation.graders.tool_calls import grade_calls
 from luthier.evaluation.result import EvalManifest, ModelResult, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from luthier.engine.protocol import Engine, ModelIdentity, Response
     from luthier.evaluation.cache import OutputCache
     from luthier.evaluation.result import OutcomeKind
     from luthier.evaluation.task import EvalTask, Sample
+
+CONCERNS_ONE_SAMPLE = (DataError, DeadlineExceeded, InvalidRequest)
+"""After any other error no further answer is to be expected."""
+
+OnProgress = Callable[[str, int], None]
+
+
+class Contestant(NamedTuple):
+    """A model and the engine that answers for it; several may share one engine, and then share its batches."""
+
+    engine: Engine
+    model: str
+
+
+@dataclass(eq=False)
+class Sitting:
+    """One contestant at the task: `outcomes` are by the place of the sample."""
+
+    contestant: Contestant
+    identity: ModelIdentity
+    requests: list[Request]
+    keys: list[str] = field(default_factory=list)
+    outcomes: dict[int, Response | LuthierError] = field(default_factory=dict)
+
+
+class Question(NamedTuple):
+    sitting: Sitting
+    place: int
 
 
 def run_evaluation(
@@ -23,70 +58,146 @@ def run_evaluation(
     task: EvalTask,
     *,
     cache: OutputCache | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] = lambda answered: None,
 ) -> ModelResult:
     """`on_progress` is called with the number of samples answered since the last call, kept answers included."""
-    identity = engine.identify(model)
-    if cache is None or not is_repeatable(task.sampling):
-        responses = ask_engine(engine, model, task, task.samples, on_progress)
-    else:
-        responses = ask_with_cache(engine, identity, task, cache, on_progress)
-    outcomes = tuple(
-        judge_response(sample, response, task, identity)
-        for sample, response in zip(task.samples, responses, strict=True)
+    (result,) = run_evaluations(
+        [Contestant(engine, model)], task, cache=cache, on_progress=lambda model, answered: on_progress(answered)
     )
-    return ModelResult(describe_conditions(engine, identity, task), outcomes)
+    return result
 
 
-def ask_engine(
-    engine: Engine,
-    model: str,
+def run_evaluations(
+    contestants: Sequence[Contestant],
     task: EvalTask,
-    samples: tuple[Sample, ...],
-    on_progress: Callable[[int], None] | None,
-) -> list[Response]:
-    requests = [Request(model, sample.prompt, task.sampling) for sample in samples]
-    return engine.generate(requests, on_progress=on_progress)
+    *,
+    cache: OutputCache | None = None,
+    on_progress: OnProgress = lambda model, answered: None,
+) -> list[ModelResult]:
+    """All are asked at once. A sample that cannot be answered is counted as such; an engine that fails ends it all, and
+    so does a model that has no answer to any sample, with the first of its errors."""
+    kept = cache if is_repeatable(task.sampling) else None
+    sittings = [open_sitting(contestant, task) for contestant in contestants]
+    for sitting in sittings:
+        if kept is not None and (found := find_kept(sitting, kept)):
+            on_progress(sitting.contestant.model, found)
+    ask_the_rest(sittings, kept, on_progress)
+    return [close_sitting(sitting, task) for sitting in sittings]
 
 
-def ask_with_cache(
-    engine: Engine,
-    identity: ModelIdentity,
-    task: EvalTask,
-    cache: OutputCache,
-    on_progress: Callable[[int], None] | None,
-) -> list[Response]:
-    keys = {sample.id: cache_key(identity, engine.name, task.sampling, sample) for sample in task.samples}
-    known = {sample.id: kept for sample in task.samples if (kept := cache.find(keys[sample.id]))}
-    if known and on_progress is not None:
-        on_progress(len(known))
-    unknown = tuple(sample for sample in task.samples if sample.id not in known)
-    if unknown:
-        responses = ask_engine(engine, identity.name, task, unknown, on_progress)
-        for sample, response in zip(unknown, responses, strict=True):
-            cache.keep(keys[sample.id], response)
-            known[sample.id] = response
-    return [known[sample.id] for sample in task.samples]
+def open_sitting(contestant: Contestant, task: EvalTask) -> Sitting:
+    engine, model = contestant
+    identity = engine.identify(model)
+    requests = [
+        Request(model, sample.prompt, task.sampling, tools=sample.tools, structure=task.structure)
+        for sample in task.samples
+    ]
+    return Sitting(contestant, identity, requests)
 
 
-def judge_response(sample: Sample, response: Response, task: EvalTask, identity: ModelIdentity) -> Outcome:
-    kind: OutcomeKind = "truncated"
-    if response.finish_reason == "length":
-        explanation = f"cut off after {response.completion_tokens} tokens, so not graded"
-    else:
-        grade = task.grader.grade(response.text, sample.reference)
-        kind, explanation = "passed" if grade.passed else "failed", grade.explanation
+def find_prompt_hash(engine: Engine, request: Request) -> str:
+    """Empty where the engine cannot tell, or will say in the answer what is wrong with the request."""
+    if not isinstance(engine, PromptHasher):
+        return ""
+    try:
+        return engine.hash_prompt(request)
+    except CONCERNS_ONE_SAMPLE:
+        return ""
+
+
+def find_kept(sitting: Sitting, cache: OutputCache) -> int:
+    """How many answers are there already."""
+    engine = sitting.contestant.engine
+    sitting.keys = [
+        cache_key(sitting.identity, engine.name, request, prompt_hash=find_prompt_hash(engine, request))
+        for request in sitting.requests
+    ]
+    for place, key in enumerate(sitting.keys):
+        if response := cache.find(key):
+            sitting.outcomes[place] = response
+    return len(sitting.outcomes)
+
+
+def ask_the_rest(sittings: list[Sitting], cache: OutputCache | None, on_progress: OnProgress) -> None:
+    """One model after the other, all without waiting: where the rows of one run out, those of the next move up."""
+    questions = [
+        Question(sitting, place)
+        for sitting in sittings
+        for place in range(len(sitting.requests))
+        if place not in sitting.outcomes
+    ]
+    answers = [sitting.contestant.engine.submit(sitting.requests[place]) for sitting, place in questions]
+    with closing(await_each(answers)) as ended:
+        for number, outcome in ended:
+            sitting, place = questions[number]
+            if not isinstance(outcome, LuthierError):
+                if cache is not None:
+                    cache.keep(sitting.keys[place], outcome)
+            elif not isinstance(outcome, CONCERNS_ONE_SAMPLE):
+                raise outcome
+            sitting.outcomes[place] = outcome
+            on_progress(sitting.contestant.model, 1)
+
+
+def close_sitting(sitting: Sitting, task: EvalTask) -> ModelResult:
+    first = sitting.outcomes[0]
+    if isinstance(first, LuthierError) and all(isinstance(each, LuthierError) for each in sitting.outcomes.values()):
+        raise first
+    outcomes = tuple(
+        judge_outcome(sample, sitting.outcomes[place], task, sitting.identity)
+        for place, sample in enumerate(task.samples)
+    )
+    return ModelResult(describe_conditions(sitting.contestant.engine, sitting.identity, task), outcomes)
+
+
+def judge_outcome(sample: Sample, outcome: Response | LuthierError, task: EvalTask, identity: ModelIdentity) -> Outcome:
+    was_trained_on = sample.fingerprint in identity.trained_on
+    if isinstance(outcome, LuthierError):
+        return Outcome(
+            sample_id=sample.id,
+            line=sample.line,
+            output="",
+            kind="unanswered",
+            explanation=outcome.message,
+            prompt_hash="",
+            prompt_tokens=0,
+            completion_tokens=0,
+            was_trained_on=was_trained_on,
+            error=outcome.code,
+        )
+    kind, explanation = judge_response(sample, outcome, task)
     return Outcome(
         sample_id=sample.id,
         line=sample.line,
-        output=response.text,
+        output=outcome.text,
         kind=kind,
         explanation=explanation,
-        prompt_hash=response.prompt_hash,
-        prompt_tokens=response.prompt_tokens,
-        completion_tokens=response.completion_tokens,
-        was_trained_on=sample.fingerprint in identity.trained_on,
+        prompt_hash=outcome.prompt_hash,
+        prompt_tokens=outcome.prompt_tokens,
+        completion_tokens=outcome.completion_tokens,
+        was_trained_on=was_trained_on,
+        tool_calls=outcome.tool_calls,
+        cost_dollars=outcome.cost_dollars,
     )
+
+
+class Judgement(NamedTuple):
+    kind: OutcomeKind
+    explanation: str
+
+
+def judge_response(sample: Sample, response: Response, task: EvalTask) -> Judgement:
+    if response.finish_reason == "length":
+        return Judgement("truncated", f"cut off after {response.completion_tokens} tokens, so not graded")
+    if response.finish_reason == "content_filter":
+        return Judgement("failed", "withheld by the server's content filter")
+    if sample.reference_calls:
+        grade = grade_calls(response.tool_calls, sample.reference_calls)
+    elif response.tool_calls:
+        grade = Grade(False, f"calls {response.tool_calls[0].name} where the reference answers in words")
+    else:
+        grade = task.grader.grade(response.text, sample.reference)
+    return Judgement("passed" if grade.passed else "failed", grade.explanation)
 
 
 def describe_conditions(engine: Engine, identity: ModelIdentity, task: EvalTask) -> EvalManifest:
@@ -100,4 +211,5 @@ def describe_conditions(engine: Engine, identity: ModelIdentity, task: EvalTask)
         base=identity.base,
         weights_hash=identity.weights_hash,
         template_hash=identity.template_hash,
+        structure=task.structure,
     )

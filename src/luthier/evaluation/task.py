@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luthier.conversation import Message
+from luthier.conversation import Message, ToolCall
 from luthier.errors import InvalidDataset
+from luthier.evaluation.graders.tool_calls import find_call_problem
 
 if TYPE_CHECKING:
     from luthier.data.dataset import Dataset, Example
-    from luthier.engine.protocol import Sampling
+    from luthier.engine.protocol import Sampling, Structure
     from luthier.evaluation.graders.protocol import Grader
 
 ID_LENGTH = 12  # hexadecimal digits of the prompt's fingerprint; repeats of a prompt get a number
@@ -19,13 +20,18 @@ ID_LENGTH = 12  # hexadecimal digits of the prompt's fingerprint; repeats of a p
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`fingerprint` is that of the prompt alone; `id` comes from it, so it outlives a shuffled file."""
+    """`fingerprint` is that of the prompt alone; `id` comes from it, so it outlives a shuffled file.
+
+    With `reference_calls` these are what is wanted, and `reference` is only what is said beside them.
+    """
 
     id: str
     prompt: tuple[Message, ...]
     reference: str
     line: int
     fingerprint: str
+    tools: str = ""
+    reference_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,10 @@ class EvalTask:
     grader: Grader
     sampling: Sampling
     data_fingerprint: str
+    structure: Structure | None = None
 
 
-def build_task(dataset: Dataset, grader: Grader, sampling: Sampling) -> EvalTask:
+def build_task(dataset: Dataset, grader: Grader, sampling: Sampling, *, structure: Structure | None = None) -> EvalTask:
     """Raises InvalidDataset with one row for each example that this grader could never judge."""
     rows = [
         f"{dataset.path}:{example.line}: {problem}"
@@ -52,7 +59,7 @@ def build_task(dataset: Dataset, grader: Grader, sampling: Sampling) -> EvalTask
         )
     if not dataset.examples:
         raise InvalidDataset(f"{dataset.name}: there is no test case", hint="keep some rows back from training")
-    return EvalTask(dataset.name, build_samples(dataset), grader, sampling, dataset.fingerprint)
+    return EvalTask(dataset.name, build_samples(dataset), grader, sampling, dataset.fingerprint, structure)
 
 
 def build_samples(dataset: Dataset) -> tuple[Sample, ...]:
@@ -70,17 +77,20 @@ def build_samples(dataset: Dataset) -> tuple[Sample, ...]:
                 reference=conversation.answer.content,
                 line=example.line,
                 fingerprint=fingerprint,
+                tools=conversation.tools,
+                reference_calls=conversation.answer.tool_calls,
             )
         )
     return tuple(samples)
 
 
 def find_problem(example: Example, grader: Grader) -> str | None:
+    """A tool call is compared with the calls of the answer, whatever the grader of texts."""
     answer = example.conversation.answer
-    if answer.tool_calls:
-        return "the final answer is a tool call, which has no text to grade"
-    if example.conversation.tools:
-        return "the example offers tools, which an evaluation cannot pass on to the model"
     if not answer.is_trained:
         return "the final answer has weight 0, so it is no reference"
-    return grader.reference_problem(answer.content)
+    if not answer.tool_calls:
+        return grader.reference_problem(answer.content)
+    if not example.conversation.tools:
+        return "the final answer calls a tool, and the example offers none"
+    return find_call_problem(answer.tool_calls)

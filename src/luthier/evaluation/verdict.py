@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -25,6 +26,7 @@ Decision = Literal["ship", "do_not_ship", "not_enough_data"]
 WANTED_GAIN = 0.05
 SIGNIFICANCE = 0.05
 LARGEST_TRUNCATED_FRACTION = 0.10
+LARGEST_UNANSWERED_FRACTION = 0.05
 FEWEST_CASES = 6  # the exact McNemar test cannot fall below 0.05 with fewer, however they turn out
 
 
@@ -75,6 +77,7 @@ def decide_verdict(
     rulings = (
         judge_contamination(pair),
         judge_size(pair),
+        judge_silence(pair),
         judge_truncation(pair),
         judge_loss(pair),
         judge_possible_gain(pair),
@@ -117,6 +120,27 @@ def judge_size(pair: Pair) -> Ruling:
         "not_enough_data",
         f"With {phrase_cases(total)} no result, however good, can be told from luck; "
         f"at least {FEWEST_CASES} are needed, and {about_cases_needed(pair)}.",
+    )
+
+
+def judge_silence(pair: Pair) -> Ruling:
+    """Few missing answers cannot help the candidate, for none of them counts for it; many would decide the result."""
+    fractions = {result.model: result.unanswered_fraction for result in (pair.candidate, pair.baseline)}
+    worst = max((pair.candidate, pair.baseline), key=lambda result: result.unanswered)
+    reasons = Counter(outcome.explanation for outcome in worst.outcomes if not outcome.is_answered).most_common(1)
+    limit = phrase_fraction(LARGEST_UNANSWERED_FRACTION)
+    measured = ", ".join(f"{name} {phrase_fraction(fraction)}" for name, fraction in fractions.items() if fraction)
+    return Ruling(
+        Gate(
+            "Both models answer",
+            f"without an answer: {measured or 'none'}",
+            f"at most {limit} each",
+            worst.unanswered_fraction <= LARGEST_UNANSWERED_FRACTION,
+        ),
+        "not_enough_data",
+        f"{worst.model} gave no answer to {worst.unanswered} of {phrase_cases(worst.total)} "
+        f"({'; '.join(reason for reason, _ in reasons)}), and at most {limit} may be missing. "
+        "Evaluate again, which asks only for what is missing, or leave out the rows that cannot be answered.",
     )
 
 

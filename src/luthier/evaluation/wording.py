@@ -31,6 +31,15 @@ def phrase_p_value(p_value: float) -> str:
     return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
 
 
+def phrase_dollars(dollars: float | None) -> str:
+    """`$1.20`, with as many digits as a small sum needs to be seen; what somebody did not say is `unknown`."""
+    if dollars is None:
+        return "unknown"
+    if 0 < dollars < 0.0001:
+        return "under $0.0001"
+    return f"${dollars:.2f}" if dollars == 0 or dollars >= 0.01 else f"${dollars:.2g}"
+
+
 def phrase_lines(lines: Sequence[int]) -> str:
     """`lines 3, 8 and 12`; beyond ten, how many more there are."""
     named = [str(line) for line in lines[:LINES_NAMED]]

@@ -29,11 +29,11 @@ def digest_weights(folder: Path) -> str:
 
     A file is read once in a process: the weights of a large base take longer to digest than to load.
     """
-    digests = [_digest_as_it_is(path, _read_state(path)) for path in sorted(folder.glob("*.safetensors"))]
+    digests = [_digest_as_it_is(path, read_file_state(path)) for path in sorted(folder.glob("*.safetensors"))]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def _read_state(path: Path) -> FileState:
+def read_file_state(path: Path) -> FileState:
     found = path.stat()
     return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 

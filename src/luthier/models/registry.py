@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,11 +63,11 @@ def find_model(home: Home, name: str) -> TunedModel:
 
 def resolve_model(home: Home, name: str) -> TunedModel | Base:
     """A tuned model of that name, or else a base. Raises UnknownModel when it is neither."""
-    tuned = [record.name for record in kept.list_models(home.database)]
-    if name in tuned:
+    with suppress(UnknownModel):
         return find_model(home, name)
     try:
         return locate_base(home, name)
     except UnknownBase as error:
+        tuned = [record.name for record in kept.list_models(home.database)]
         hint = did_you_mean(name, [*tuned, *EMBEDDED_BASES])
         raise UnknownModel(f"no model is called {name!r}", hint=hint) from error

@@ -5,7 +5,6 @@ The training loop steps, saves and restores by these alone.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import torch
@@ -15,6 +14,7 @@ from safetensors import safe_open
 from luthier.errors import StoreDamaged
 from luthier.models.full import FullModel, save_full
 from luthier.models.lora import attach_adapter, get_adapter_state, save_adapter, set_adapter_state
+from luthier.models.tensors import digest_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,11 +94,7 @@ def read_saved(folder: Path) -> Iterator[NamedTensor]:
 def digest_trained(model: TrainedModel) -> str:
     """One SHA-256 over names and bytes of what `save_trained` writes."""
     weights = dict(model.inner.named_parameters()) if isinstance(model, FullModel) else get_adapter_state(model)
-    digest = sha256()
-    for name, tensor in sorted(weights.items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    return digest_tensors(weights)
 
 
 def can_show_start(model: TrainedModel) -> TypeGuard[PeftModel]:

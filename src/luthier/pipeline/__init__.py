@@ -6,20 +6,14 @@ is imported where it is used, so that checking a file does not wait for it.
 
 from __future__ import annotations
 
+from luthier.pipeline.answering import build_request, chat, find_system_prompt, stream
 from luthier.pipeline.checking import check, explain_rule, list_rules, mend, refuse_log, write_sarif
 from luthier.pipeline.conversion import convert
 from luthier.pipeline.curation import curate
 from luthier.pipeline.data import load_test_set, split
 from luthier.pipeline.demo import DemoResult, demo
-from luthier.pipeline.evaluation import (
-    chat,
-    compare,
-    evaluate,
-    fetch_bases,
-    find_system_prompt,
-    start_engine,
-    write_report,
-)
+from luthier.pipeline.engines import EngineKind, start_engine, use_engine
+from luthier.pipeline.evaluation import compare, evaluate, fetch_bases, write_report
 from luthier.pipeline.home import open_home
 from luthier.pipeline.kept import list_bases, list_models, list_runs, show
 from luthier.pipeline.preference import measure, order_pairs
@@ -33,8 +27,10 @@ from luthier.pipeline.versions import add_data, diff_data, find_data, list_data,
 __all__ = [
     "DEFAULT_BASE",
     "DemoResult",
+    "EngineKind",
     "Progress",
     "add_data",
+    "build_request",
     "chat",
     "check",
     "compare",
@@ -71,7 +67,9 @@ __all__ = [
     "show_data",
     "split",
     "start_engine",
+    "stream",
     "tune",
+    "use_engine",
     "write_data",
     "write_preview",
     "write_report",

@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luthier.conversation import Message
 from luthier.data.check import check_file
 from luthier.data.splits.folder import load_splits
-from luthier.engine.protocol import Request, Sampling
+from luthier.engine.protocol import Sampling
 from luthier.errors import UnknownBase
 from luthier.pipeline.data import load_test_set
+from luthier.pipeline.engines import read_structure, use_engine
 from luthier.pipeline.home import open_home
 from luthier.pipeline.kept import list_models
 from luthier.pipeline.progress import Progress
@@ -21,11 +21,12 @@ from luthier.pipeline.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from luthier.engine.protocol import Engine, Response
+    from luthier.engine.protocol import Engine
     from luthier.evaluation.report import EvalReport
     from luthier.evaluation.result import ModelResult
     from luthier.evaluation.summaries import DataSummary, TrainingSummary
     from luthier.evaluation.task import EvalTask
+    from luthier.pipeline.engines import EngineKind
     from luthier.store.home import Home
 
 
@@ -35,16 +36,19 @@ def evaluate(
     *,
     grader: str = "exact",
     sampling: Sampling = Sampling(),
-    engine: Engine | None = None,
+    structure: str | None = None,
+    engine: Engine | EngineKind = "torch",
     home: Home | None = None,
     progress: Progress = Progress(),
 ) -> EvalReport:
-    """One model on a file, or on a folder's test split. `grader` is exact, json or regex:PATTERN."""
+    """One model on a file, or on a folder's test split. `grader` is exact, json or regex:PATTERN; `structure` holds
+    every answer to a form: json, schema:FILE, regex:PATTERN or choice:A|B."""
     from luthier.evaluation.report import build_report
 
     home = home or open_home()
-    task = _build_task(data, grader, sampling)
-    result = _run(engine or start_engine(home), model, task, home, progress)
+    task = _build_task(data, grader, sampling, structure)
+    with use_engine(engine, home, announce=progress.announce) as opened:
+        (result,) = _run(opened, [model], task, home, progress)
     return _keep(home, build_report(task, result))
 
 
@@ -55,43 +59,30 @@ def compare(
     *,
     grader: str = "exact",
     sampling: Sampling = Sampling(),
-    engine: Engine | None = None,
+    structure: str | None = None,
+    engine: Engine | EngineKind = "torch",
     home: Home | None = None,
     progress: Progress = Progress(),
 ) -> EvalReport:
     """Two models on identical prompts, with the verdict on whether to ship the candidate."""
+    from luthier.evaluation.compare import refuse_same_model
     from luthier.evaluation.report import build_report
     from luthier.evaluation.verdict import describe_sensitivity
 
+    refuse_same_model(baseline, candidate)
     home = home or open_home()
-    task = _build_task(data, grader, sampling)
+    task = _build_task(data, grader, sampling, structure)
     progress.announce(describe_sensitivity(len(task.samples)))
-    engine = engine or start_engine(home)
-    before = _run(engine, baseline, task, home, progress)
-    after = _run(engine, candidate, task, home, progress)
+    with use_engine(engine, home, announce=progress.announce) as opened:
+        before, after = _run(opened, [baseline, candidate], task, home, progress)
     return _keep(home, build_report(task, after, baseline=before))
 
 
-def chat(
-    model: str,
-    conversation: str | Sequence[Message],
-    *,
-    system: str | None = None,
-    sampling: Sampling = Sampling(max_tokens=512),
-    engine: Engine | None = None,
-    home: Home | None = None,
-) -> Response:
-    """The model's next message. Without a system prompt of its own, the one it was trained with is used."""
-    home = home or open_home()
-    messages = (Message("user", conversation),) if isinstance(conversation, str) else tuple(conversation)
-    if messages[0].role != "system":
-        prompt = find_system_prompt(home, model) if system is None else system
-        messages = (Message("system", prompt), *messages) if prompt else messages
-    return (engine or start_engine(home)).generate([Request(model, messages, sampling)])[0]
+def write_report(report: EvalReport, path: Path, *, data: Path | str, home: Home, structure: str | None = None) -> None:
+    """One HTML file that opens offline, with the training behind the candidate when it was trained here.
 
-
-def write_report(report: EvalReport, path: Path, *, data: Path | str, home: Home) -> None:
-    """One HTML file that opens offline, with the training behind the candidate when it was trained here."""
+    `structure` is how the user wrote it, which may name a file.
+    """
     from luthier.evaluation.page import render_report
     from luthier.store.files import write_atomic
 
@@ -99,38 +90,24 @@ def write_report(report: EvalReport, path: Path, *, data: Path | str, home: Home
         report,
         training=_summarise_training(home, report.candidate.model),
         data=_summarise_data(Path(data), report.name),
-        command=_phrase_command(report, data),
+        command=_phrase_command(report, data, structure),
     )
     write_atomic(path, page)
 
 
-def start_engine(home: Home) -> Engine:
-    """The embedded engine."""
-    from luthier.engine.torch_engine import TorchEngine
-    from luthier.models.registry import resolve_model
-
-    return TorchEngine(lambda name: resolve_model(home, name))
-
-
-def find_system_prompt(home: Home, model: str) -> str:
-    """What a tuned model was told in every training example; empty for a base."""
-    from luthier.models.registry import TunedModel, resolve_model
-
-    found = resolve_model(home, model)
-    return found.card.system_prompt if isinstance(found, TunedModel) else ""
-
-
 def fetch_bases(models: Sequence[str], *, home: Home, progress: Progress) -> None:
     """Fetches what the models stand on, where the wait can be announced; an unknown name is left to its user."""
+    from luthier.engine.remote.address import is_remote
     from luthier.models.catalog import locate_base
 
     tuned = {record.name: record.base for record in list_models(home=home)}
     for model in models:
-        with suppress(UnknownBase):
-            locate_base(home, tuned.get(model, model), announce=progress.announce)
+        if not is_remote(model):
+            with suppress(UnknownBase):
+                locate_base(home, tuned.get(model, model), announce=progress.announce)
 
 
-def _phrase_command(report: EvalReport, data: Path | str) -> str:
+def _phrase_command(report: EvalReport, data: Path | str, structure: str | None) -> str:
     """What a reader types to measure the same again."""
     conditions = report.candidate.manifest
     models = [word for result in report.results for word in ("--model", result.model)]
@@ -138,31 +115,53 @@ def _phrase_command(report: EvalReport, data: Path | str) -> str:
     options = ["--data", str(data), "--grader", conditions.grader, "--max-tokens", str(sampling.max_tokens)]
     if sampling.temperature > 0:
         options += ["--temperature", str(sampling.temperature)]
+    if sampling.top_p < 1:
+        options += ["--top-p", str(sampling.top_p)]
     if sampling.seed is not None:
         options += ["--seed", str(sampling.seed)]
+    if structure is not None:
+        options += ["--structure", structure]
+    if any(result.manifest.engine.startswith("vllm") for result in report.results):
+        options += ["--engine", "vllm"]
     return shlex.join(["luthier", "eval", *models, *options])
 
 
-def _build_task(data: Path | str, grader: str, sampling: Sampling) -> EvalTask:
+def _build_task(data: Path | str, grader: str, sampling: Sampling, structure: str | None) -> EvalTask:
     from luthier.evaluation.graders.registry import parse_grader
     from luthier.evaluation.task import build_task
 
-    return build_task(load_test_set(Path(data)), parse_grader(grader), sampling)
+    form = read_structure(structure) if structure is not None else None
+    return build_task(load_test_set(Path(data)), parse_grader(grader), sampling, structure=form)
 
 
-def _run(engine: Engine, model: str, task: EvalTask, home: Home, progress: Progress) -> ModelResult:
+def _run(engine: Engine, models: Sequence[str], task: EvalTask, home: Home, progress: Progress) -> list[ModelResult]:
+    from luthier.engine.routing import RoutingEngine
     from luthier.evaluation.cache import OutputCache
-    from luthier.evaluation.runner import run_evaluation
+    from luthier.evaluation.runner import Contestant, run_evaluations
 
-    total, done = len(task.samples), 0
-    progress.count_answers(model, 0, total)
+    engines = [engine.find(model) if isinstance(engine, RoutingEngine) else engine for model in models]
+    counts = {model: progress.count_up(model, len(task.samples)) for model in models}
+    results = run_evaluations(
+        [Contestant(*pair) for pair in zip(engines, models, strict=True)],
+        task,
+        cache=OutputCache(home.path / "outputs"),
+        on_progress=lambda model, answered: counts[model](answered),
+    )
+    for answering, model in zip(engines, models, strict=True):
+        for note in _list_notes(answering, model):
+            progress.announce(note)
+    return results
 
-    def count(finished: int) -> None:
-        nonlocal done
-        done += finished
-        progress.count_answers(model, done, total)
 
-    return run_evaluation(engine, model, task, cache=OutputCache(home.path / "outputs"), on_progress=count)
+def _list_notes(engine: Engine, model: str) -> list[str]:
+    """What there is to know about the answers of a hosted model."""
+    from luthier.engine.remote.address import is_remote
+
+    if not is_remote(model):
+        return []
+    from luthier.engine.remote_engine import RemoteEngine
+
+    return engine.list_notes(model) if isinstance(engine, RemoteEngine) else []
 
 
 def _keep(home: Home, report: EvalReport) -> EvalReport:
@@ -173,11 +172,12 @@ def _keep(home: Home, report: EvalReport) -> EvalReport:
 
 
 def _summarise_training(home: Home, model: str) -> TrainingSummary | None:
+    from luthier.engine.remote.address import is_remote
     from luthier.evaluation.summaries import LossPoint, TrainingSummary
     from luthier.models.registry import TunedModel, resolve_model
     from luthier.training.events import EventLog
 
-    found = resolve_model(home, model)
+    found = None if is_remote(model) else resolve_model(home, model)
     if not isinstance(found, TunedModel):
         return None
     rows = EventLog(home.runs / found.card.run / "metrics.jsonl").read()

@@ -26,3 +26,15 @@ class Progress:
     observe: Observer = lambda event: None
     count_answers: Callable[[str, int, int], None] = lambda model, done, total: None
     count_rows: Callable[[int, int | None], None] = lambda done, total: None
+
+    def count_up(self, model: str, total: int) -> Callable[[int], None]:
+        """Takes how many answers of the model are new, and reports how many there are."""
+        done = 0
+        self.count_answers(model, 0, total)
+
+        def count(finished: int) -> None:
+            nonlocal done
+            done += finished
+            self.count_answers(model, done, total)
+
+        return count

@@ -85,11 +85,15 @@ def grow_tree(rows: Sequence[tuple[int, ...]], *, shares_prefixes: bool = True) 
 
 
 def count_common(one: Sequence[int], other: Sequence[int]) -> int:
-    """Tokens that both rows begin with."""
-    limit = min(len(one), len(other))
-    if one[:limit] == other[:limit]:
-        return limit
-    return next(place for place in range(limit) if one[place] != other[place])
+    """Tokens that both rows begin with. Halving compares slices, which is far quicker than token by token."""
+    known, limit = 0, min(len(one), len(other))
+    while known < limit:
+        middle = (known + limit + 1) // 2
+        if one[known:middle] == other[known:middle]:
+            known = middle
+        else:
+            limit = middle - 1
+    return known
 
 
 def _line_up(rows: Sequence[tuple[int, ...]]) -> GrownTree:

@@ -1,0 +1,1 @@
+"""What adapters add to a base, read from their files."""

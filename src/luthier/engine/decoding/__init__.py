@@ -1,0 +1,1 @@
+"""Logits become tokens and tokens become text, request by request."""
