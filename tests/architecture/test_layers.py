@@ -56,6 +56,7 @@ HEAVY_MODULES = {
     "engine.runners.linears",
     "engine.runners.memory",
     "engine.runners.packed",
+    "engine.runners.prefixes",
     "engine.runners.scoring",
     "engine.runners.solo",
     "engine.structure.grammars",
