@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -54,6 +55,8 @@ STREAM_ANSWER_TOKENS = 64
 def main() -> None:
     options = parse_options()
     started = perf_counter()
+    # An end that is asked for, too, must end the engines.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before the last turn"))
     model, template = prepare_base(options.base, options.peers)
     with tempfile.TemporaryDirectory(prefix="luthier-bench-") as folder:
         course = prepare_course(options, template, Path(folder), started)

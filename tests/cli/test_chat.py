@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from luthier.data.examples.orders import SYSTEM_PROMPT
 from tests.cli.conftest import call_process, environment
+from tests.support.openai_server import OpenAIServer, answer, json_reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,11 +71,17 @@ def test_ctrl_d_ends_a_conversation(tuned_home: Path) -> None:
     assert "Traceback" not in converse(tuned_home, ["\x04"])
 
 
-def converse(home: Path, lines: list[str]) -> str:
+def test_what_a_model_says_does_not_move_the_cursor(tuned_home: Path) -> None:
+    with OpenAIServer(json_reply(answer("one \x1b[2J two"))) as server:
+        told = converse(tuned_home, [], "chat", f"{server.url}#m", "--message", "hello")
+    assert "one ⟨U+001B⟩[2J two" in told
+
+
+def converse(home: Path, lines: list[str], *command: str) -> str:
     """What the terminal shows; each line is typed when the prompt stands. The exit code must be 0."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "luthier", "chat", "tiny-orders", *FEW_TOKENS],
+        [sys.executable, "-m", "luthier", *(command or ("chat", "tiny-orders", *FEW_TOKENS))],
         env=environment(home, TERM="dumb"),
         stdin=theirs,
         stdout=theirs,

@@ -139,3 +139,17 @@ def test_the_person_answers_for_the_tools(capsys: pytest.CaptureFixture[str], ty
         'find({"what": "lamp"})',
         "user: a lamp? | assistant:  | tool: three of them",
     ]
+
+
+@pytest.mark.parametrize("trouble", [PromptTooLong("the prompt has 9 tokens"), KeyboardInterrupt()])
+def test_a_call_whose_result_gets_no_answer_goes_with_its_question(
+    trouble: BaseException, capsys: pytest.CaptureFixture[str], type_lines: Callable[..., None]
+) -> None:
+    def fail_at_results(messages: tuple[Message, ...]) -> str | Message:
+        if messages[-1].role == "tool":
+            raise trouble
+        return call_once(messages) if "lamp" in messages[-1].content else repeat(messages)
+
+    type_lines("hello", "a lamp?", "three of them", "more")
+    converse(open_talk(fail_at_results))
+    assert capsys.readouterr().out.splitlines()[-1] == "user: hello | assistant: user: hello | user: more"

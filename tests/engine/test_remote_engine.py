@@ -28,6 +28,7 @@ from luthier.errors import (
     DeadlineExceeded,
     EngineUnavailable,
     InvalidRequest,
+    InvalidStructure,
     LuthierError,
     PromptTooLong,
     RequestCancelled,
@@ -222,6 +223,17 @@ def test_what_a_server_cannot_do_is_said_before_it_is_asked(changes: dict[str, A
         assert words in error.message
         assert error.code in ("invalid_request", "invalid_structure")
         assert on.server.chats == []
+
+
+def test_what_cannot_be_written_as_json_is_said_before_it_is_sent() -> None:
+    with stage() as on:
+        error = on.fail(text="half a \ud83d")
+        assert isinstance(error, InvalidRequest)
+        assert "message 1 holds half a character" in error.message
+        assert on.fail(tools="[").code == "invalid_structure"
+        with pytest.raises(InvalidStructure):
+            on.engine.hash_prompt(on.request(tools="["))
+        assert not on.server.chats
 
 
 def test_tool_calls_come_whole_and_in_parts() -> None:

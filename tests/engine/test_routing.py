@@ -6,7 +6,7 @@ from luthier.conversation import Message
 from luthier.engine.protocol import Engine, Request, Sampling
 from luthier.engine.routing import Route, RoutingEngine
 from luthier.engine.scripted_engine import ScriptedEngine
-from luthier.errors import EngineUnavailable, UnknownModel
+from luthier.errors import EngineUnavailable, RequestCancelled, UnknownModel
 
 
 class Counted:
@@ -70,6 +70,15 @@ def test_what_was_started_is_closed_and_nothing_else(engine: RoutingEngine, host
     engine.close()
     engine.close()
     assert (hosted.closes, local.closes) == (0, 1)
+
+
+def test_nothing_is_started_after_the_end(engine: RoutingEngine, hosted: Counted, local: Counted) -> None:
+    ask(engine, "local:a")
+    engine.close()
+    for model in ("local:a", "hosted:a"):
+        with pytest.raises(RequestCancelled):
+            ask(engine, model)
+    assert (hosted.starts, local.starts) == (0, 1)
 
 
 def test_an_engine_that_cannot_start_fails_its_own_answers(engine: RoutingEngine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import sys
@@ -19,7 +20,8 @@ from luthier.conversation import Message, ToolCall
 from luthier.engine import asking
 from luthier.engine.asking import generate
 from luthier.engine.protocol import Request, Response, Sampling, Structure
-from luthier.engine.torch_engine import TorchEngine
+from luthier.engine.residence.footprint import estimate_footprint
+from luthier.engine.torch_engine import LOADING_THREADS, TorchEngine
 from luthier.errors import (
     DataError,
     DeadlineExceeded,
@@ -312,6 +314,52 @@ def test_who_waits_for_a_model_to_load_is_late_in_time_and_others_go_on(home: Ho
         assert isinstance(late.wait_for_outcome(), DeadlineExceeded)
         is_over.set()
         assert isinstance(engine.submit(ask("slow", "hi")).wait_for_outcome(), UnknownModel)
+
+
+def test_what_waits_to_be_compiled_does_not_keep_those_waiting_who_load(home: Home, tmp_path: Path) -> None:
+    """There is room for one base. All threads that load wait for it to be free, and the structured request uses it."""
+    names = [str(save_base(tmp_path / f"base-{number}")) for number in range(LOADING_THREADS + 1)]
+    bases = {name: locate_base(home, name) for name in names}
+    footprint = estimate_footprint(bases[names[0]], dtype=torch.float32)
+    least = footprint.weights_bytes + footprint.context_length * footprint.kv_bytes_per_token
+    with TorchEngine(bases.__getitem__, precision="float32", memory_bytes=least * 3 // 2) as engine:
+        long = engine.submit(ask(names[0], "hi", Sampling(max_tokens=900)))
+        next(iter(long))
+        others = [engine.submit(ask(name, "hi")) for name in names[1:]]
+        shaped = engine.submit(replace(ask(names[0], "hi"), structure=Structure("regex", "(yes|no){2}")))
+        for answer in (long, shaped, *others):
+            assert answer.wait(60).text
+
+
+def test_an_error_that_nobody_foresees_while_a_model_is_found_fails_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda error: None)
+
+    def resolve(name: str) -> TunedModel | Base:
+        raise PermissionError(name)
+
+    with TorchEngine(resolve) as engine:
+        for answer in [engine.submit(ask("any", "hi")) for _ in range(3)]:
+            assert isinstance(answer.wait_for_outcome(60), MachineError)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error"), [(math.inf, None), (1e300, None), (1e11, None), (math.nan, InvalidRequest)]
+)
+def test_a_deadline_beyond_all_clocks_is_none_and_one_that_is_no_number_is_refused(
+    engine: TorchEngine, tiny_base: Base, seconds: float, error: type[LuthierError] | None
+) -> None:
+    request = ask(str(tiny_base.folder), "hi")
+    outcome = engine.submit(replace(request, deadline_seconds=seconds)).wait_for_outcome(60)
+    assert isinstance(outcome, error or Response)
+    assert engine.submit(request).wait(60).text
+
+
+def test_a_prompt_without_tokens_is_refused(home: Home, tmp_path: Path) -> None:
+    folder = save_base(tmp_path / "base")
+    (folder / "chat_template.jinja").write_text("{% for message in messages %}{{ message['content'] }}{% endfor %}")
+    with TorchEngine(lambda name: resolve_model(home, name), precision="float32") as engine:
+        outcome = engine.submit(ask(str(folder), "")).wait_for_outcome(60)
+    assert isinstance(outcome, InvalidRequest)
 
 
 def test_the_hash_of_a_prompt_is_known_without_an_answer(engine: TorchEngine, tiny_base: Base) -> None:

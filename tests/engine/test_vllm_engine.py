@@ -160,6 +160,11 @@ def test_what_is_sent_are_the_tokens_of_our_own_template_and_every_choice(
     assert body.items() >= {**chosen, "repetition_penalty": 1.0, "min_p": 0.0, "ignore_eos": True}.items()
 
 
+def test_a_prompt_that_cannot_be_read_has_no_hash(start: Start, tiny_base: Base) -> None:
+    with pytest.raises(InvalidRequest, match="half a character"):
+        start().hash_prompt(make_request(tiny_base.name, "half a \ud83d"))
+
+
 def test_an_answer_comes_in_pieces_and_counts_what_was_known_of_the_prompt(start: Start, tiny_base: Base) -> None:
     engine = start("--answer", "straight")
     reply = engine.submit(make_request(tiny_base.name, sampling=Sampling(top_log_probs=2)))

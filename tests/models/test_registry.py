@@ -80,6 +80,11 @@ def test_an_unknown_model_is_answered_with_near_names_of_both_kinds(home: Home) 
         assert meant in caught.value.hint
 
 
+def test_what_is_wrong_with_a_folder_is_said(home: Home) -> None:
+    with pytest.raises(UnknownModel, match="there is no folder"):
+        resolve_model(home, "./nowhere")
+
+
 def test_a_failure_while_writing_leaves_no_model(home: Home) -> None:
     def fail(folder: Path) -> None:
         raise KeyboardInterrupt

@@ -83,10 +83,10 @@ def read_question(message: str | None, *, as_json: bool) -> str | None:
 
 def read_stop(stop: list[str] | None) -> tuple[str, ...]:
     """Raises UsageError for more than the four that OpenAI's API takes, and for an empty one."""
-    if stop and (len(stop) > 4 or not all(stop)):
-        raise UsageError(
-            f"{len(stop)} stop texts cannot be used", hint="give --stop up to four times, none of them empty"
-        )
+    if stop and not all(stop):
+        raise UsageError("a stop text is empty", hint="leave that --stop out")
+    if stop and len(stop) > 4:
+        raise UsageError(f"{len(stop)} stop texts were given", hint="give --stop up to four times")
     return tuple(stop or ())
 
 

@@ -29,7 +29,7 @@ TopP = Annotated[
         metavar="NUMBER", min=0.001, max=1, help="Choose among the likeliest tokens that together reach this."
     ),
 ]
-Seed = Annotated[int | None, typer.Option(metavar="NUMBER", help="The same seed gives the same answer again.")]
+Seed = Annotated[int | None, typer.Option(metavar="NUMBER", help="The same seed draws the same random numbers again.")]
 Structure = Annotated[
     str | None,
     typer.Option(metavar="FORM", help="Hold every answer to a form: json, schema:FILE, regex:PATTERN or choice:A|B."),

@@ -189,8 +189,10 @@ def drop_surrogates(text: str) -> str:
 
 
 def _print(text: str | Sequence[Styled], stream: TextIO) -> None:
+    """What stands in it may be a model's or a file's words: on a terminal none of them moves the cursor or hides."""
     if stream.isatty():
-        build_console(stream).print(_colour_words(text) if isinstance(text, str) else colour_pieces(text))
+        shown = _colour_words(make_visible(text)) if isinstance(text, str) else colour_pieces(text)
+        build_console(stream).print(shown)
     else:
         plain = text if isinstance(text, str) else "".join(piece.text for piece in text)
         stream.write(f"{plain}\n")

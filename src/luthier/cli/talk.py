@@ -58,12 +58,22 @@ class Talk:
         except KeyboardInterrupt:
             if shown:
                 self._messages += [*messages, Message("assistant", shown)]
+            self._forget_open_calls()
             return None
+        except LuthierError:
+            self._forget_open_calls()
+            raise
         finally:
             if shown:
                 output.write_piece("\n")
         self._messages += [*messages, Message("assistant", response.text, tool_calls=response.tool_calls)]
         return response
+
+    def _forget_open_calls(self) -> None:
+        """Together with the question behind them: many templates refuse a call that nobody has answered."""
+        if self._messages and self._messages[-1].tool_calls:
+            asked = max(place for place, message in enumerate(self._messages) if message.role == "user")
+            del self._messages[asked:]
 
     def _submit(self, messages: Sequence[Message]) -> Answer:
         return self._engine.submit(replace(self._request, messages=(*self._messages, *messages)))

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.engine.answer import Answer
-from luthier.errors import LuthierError
+from luthier.errors import LuthierError, RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ class RoutingEngine:
         self._routes = tuple(routes)
         self._engines: dict[int, Engine] = {}
         self._lock = Lock()
+        self._is_closed = False
 
     @property
     def name(self) -> str:
@@ -37,9 +38,11 @@ class RoutingEngine:
             return " and ".join(self._engines[place].name for place in sorted(self._engines))
 
     def find(self, model: str) -> Engine:
-        """The engine that answers for a model. Raises what kept it from starting."""
+        """The engine that answers for a model. Raises what kept it from starting, or RequestCancelled after `close`."""
         place = next(place for place, route in enumerate(self._routes) if route.takes(model))
         with self._lock:
+            if self._is_closed:
+                raise RequestCancelled("the engine was closed")
             if place not in self._engines:
                 self._engines[place] = self._routes[place].start()
             return self._engines[place]
@@ -58,6 +61,7 @@ class RoutingEngine:
     def close(self) -> None:
         """All of them, even when closing one fails."""
         with self._lock, ExitStack() as stack:
+            self._is_closed = True
             for engine in self._engines.values():
                 stack.callback(engine.close)
             self._engines = {}

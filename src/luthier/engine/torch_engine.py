@@ -6,6 +6,7 @@ another model than the one that was validated.
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections import deque
@@ -22,7 +23,7 @@ from luthier.engine.batching.worker import Worker
 from luthier.engine.protocol import Likelihood
 from luthier.engine.residence.pool import Pool
 from luthier.engine.runners.choice import open_runner
-from luthier.errors import DeadlineExceeded, ExampleTooLong, LuthierError, RequestCancelled
+from luthier.errors import DeadlineExceeded, ExampleTooLong, InvalidRequest, LuthierError, RequestCancelled
 from luthier.models.precision import choose_device, choose_dtype
 from luthier.tokens.pairs import encode_answer
 
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
     from luthier.models.settings import Precision
     from luthier.tokens.encode import EncodedExample
 
-SLOW_THREADS = 4
-"""For loading and compiling: one may wait for room until running requests end, and others must not wait with it."""
+LOADING_THREADS = 4
+"""One may wait for room until running requests end, and others must not wait with it."""
+
+COMPILING_THREADS = 2
+"""For grammars, and none of those that load: what is to be compiled has the lease that loading may wait for."""
 
 
 class TorchEngine:
@@ -64,13 +68,13 @@ class TorchEngine:
         self._precision = precision
         self._clock = clock
         self._steps, self._prompts = Worker("luthier-steps"), Worker("luthier-prompts")
-        self._slow = Worker("luthier-loading", threads=SLOW_THREADS)
+        self._loading = Worker("luthier-loading", threads=LOADING_THREADS)
+        self._compiling = Worker("luthier-compiling", threads=COMPILING_THREADS)
         open_desk = partial(_open_desk, worker=self._steps, max_rows=max_rows, clock=clock)
         self._pool: Pool[Desk] = Pool(resolve, open_desk, precision=precision, budget_bytes=memory_bytes)
         self._awaited = _Awaited()
-        self._end = weakref.finalize(
-            self, _close, self._pool, self._awaited, prompts=self._prompts, steps=self._steps, slow=self._slow
-        )
+        slow, quick = (self._loading, self._compiling), (self._prompts, self._steps)
+        self._end = weakref.finalize(self, _close, self._pool, self._awaited, slow=slow, quick=quick)
 
     @property
     def name(self) -> str:
@@ -85,6 +89,9 @@ class TorchEngine:
     def submit(self, request: Request) -> Answer:
         answer = Answer()
         seconds = request.deadline_seconds
+        if seconds is not None and math.isnan(seconds):
+            answer.fail(InvalidRequest("deadline_seconds is no number", hint="give seconds, or leave it out"))
+            return answer
         arrival = Arrival(request, answer, None if seconds is None else self._clock() + seconds)
         lease = None if self._awaited.has(request.model) else self._pool.find(request.model)
         if lease is not None:
@@ -92,7 +99,7 @@ class TorchEngine:
             return answer
         if self._awaited.add(arrival):
             open_model = partial(self._open, request.model)
-            self._slow.put(open_model, give_up=partial(self._awaited.fail, request.model))
+            self._loading.put(open_model, give_up=partial(self._awaited.fail, request.model))
         if seconds is not None:
             self._prompts.put(partial(self._check_time, arrival), give_up=answer.fail, delay_seconds=seconds)
         return answer
@@ -129,20 +136,21 @@ class TorchEngine:
         self.close()
 
     def _open(self, model: str) -> None:
-        """Loads the model if need be, and hands in whoever waits for it."""
-        while (arrival := self._awaited.pop(model)) is not None:
-            if self._is_over(arrival):
-                continue
-            try:
-                self._receive(arrival, self._pool.lease(model))
-            except LuthierError as error:
-                arrival.answer.fail(error)
-                self._awaited.fail(model, error)
+        """Loads the model if need be, and hands in whoever waits for it, who until then fails with the others should
+        anything go wrong."""
+        while (arrival := self._awaited.find_first(model)) is not None:
+            if not self._is_over(arrival):
+                try:
+                    self._receive(arrival, self._pool.lease(model))
+                except LuthierError as error:
+                    self._awaited.fail(model, error)
+                    return
+            self._awaited.remove(arrival)
 
     def _receive(self, arrival: Arrival, lease: Lease[Desk]) -> None:
         """Grammars may take seconds to compile, so they do not stand in the way of plain prompts."""
         is_plain = arrival.request.structure is None and not arrival.request.tools
-        worker = self._prompts if is_plain else self._slow
+        worker = self._prompts if is_plain else self._compiling
         worker.put(partial(self._prepare, arrival, lease), give_up=partial(self._give_back, arrival, lease))
 
     def _prepare(self, arrival: Arrival, lease: Lease[Desk]) -> None:
@@ -192,11 +200,12 @@ def _open_desk(base: LoadedBase, kv_bytes: int, *, worker: Worker, max_rows: int
     return Desk(base, runner, worker, get_weight=get_weight, max_rows=max_rows, clock=clock)
 
 
-def _close(pool: Pool[Desk], awaited: _Awaited, *, prompts: Worker, steps: Worker, slow: Worker) -> None:
-    """What is being loaded is not waited for: nobody will ask for it."""
-    slow.close(waits=False)
-    prompts.close()
-    steps.close()
+def _close(pool: Pool[Desk], awaited: _Awaited, *, slow: Sequence[Worker], quick: Sequence[Worker]) -> None:
+    """What is being loaded or compiled is not waited for: nobody will ask for it."""
+    for worker in slow:
+        worker.close(waits=False)
+    for worker in quick:
+        worker.close()
     awaited.fail_all(RequestCancelled("the engine was closed"))
     pool.close()
 
@@ -227,13 +236,20 @@ class _Awaited:
             self._arrivals.setdefault(arrival.request.model, deque()).append(arrival)
             return is_first
 
-    def pop(self, model: str) -> Arrival | None:
+    def find_first(self, model: str) -> Arrival | None:
         with self._lock:
             arrivals = self._arrivals.get(model)
             if arrivals:
-                return arrivals.popleft()
+                return arrivals[0]
             self._arrivals.pop(model, None)
             return None
+
+    def remove(self, first: Arrival) -> None:
+        """If it is still there."""
+        with self._lock:
+            arrivals = self._arrivals.get(first.request.model)
+            if arrivals and arrivals[0] is first:
+                arrivals.popleft()
 
     def fail(self, model: str, error: LuthierError) -> None:
         with self._lock:

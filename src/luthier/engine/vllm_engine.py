@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from luthier.engine.answer import Answer
-from luthier.engine.batching.preparation import hash_prompt
+from luthier.engine.batching.preparation import encode_prompt, hash_prompt
 from luthier.engine.remote.loop_thread import LoopThread
 from luthier.engine.vllm.client import ConnectionLost, VllmClient
 from luthier.engine.vllm.command import find_command, read_version
@@ -79,8 +79,8 @@ class VllmEngine:
         return self._subjects.find(model).target.identity
 
     def hash_prompt(self, request: Request) -> str:
-        template = self._subjects.find(request.model).base.template
-        return hash_prompt(template.encode_prompt(request.messages, tools=request.tools))
+        """Raises what is wrong with the model or the messages."""
+        return hash_prompt(encode_prompt(request, self._subjects.find(request.model).base.template))
 
     def submit(self, request: Request) -> Answer:
         answer = Answer()

@@ -68,6 +68,8 @@ def resolve_model(home: Home, name: str) -> TunedModel | Base:
     try:
         return locate_base(home, name)
     except UnknownBase as error:
+        if "/" in name:  # a folder or a name of the hub: what is wrong with it is known better there
+            raise UnknownModel(error.message, hint=error.hint) from error
         tuned = [record.name for record in kept.list_models(home.database)]
         hint = did_you_mean(name, [*tuned, *EMBEDDED_BASES])
         raise UnknownModel(f"no model is called {name!r}", hint=hint) from error

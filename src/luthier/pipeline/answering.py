@@ -31,8 +31,8 @@ def chat(
 ) -> Response:
     """The model's next message. Without a system prompt of its own, the one it was trained with is used.
 
-    `structure` is json, schema:FILE, regex:PATTERN or choice:A|B; `tools` a JSON file with a list in
-    OpenAI's form, or its text.
+    `structure` is json, schema:FILE, regex:PATTERN or choice:A|B; `tools` the Path of a JSON file with a
+    list in OpenAI's form, or its text.
     """
     home = home or open_home()
     messages = open_conversation(model, conversation, system=system, home=home)

@@ -56,6 +56,15 @@ def test_what_computes_otherwise_keeps_its_own_ways(family: str, changes: dict[s
         torch.testing.assert_close(model(input_ids=ids).logits, expected)
 
 
+@pytest.mark.parametrize("rope_type", ["dynamic", "longrope"])
+def test_a_model_whose_positions_depend_on_the_longest_row_keeps_rows_apart(rope_type: str) -> None:
+    """All rows of a packed step would be turned as the longest is, and no trial is as long as that."""
+    rope = {"rope_type": rope_type, "rope_theta": 10_000.0, "factor": 4.0, "original_max_position_embeddings": 64}
+    factors = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4} if rope_type == "longrope" else {}
+    model = build_family("llama", rope_parameters={**rope, **factors})
+    assert isinstance(open_runner(model, kv_bytes=2**20).runner, SoloRunner)
+
+
 def test_an_attention_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     attend = choice.attend_packed
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +20,7 @@ from luthier.engine.runners.memory import (
     list_bounds,
     shift_run,
 )
+from luthier.errors import OutOfMemory
 
 SHAPE = Shape(layers=2, heads=2, head_size=3, dtype=torch.float32, device=torch.device("cpu"))
 LIMIT = 20 * STRIDE
@@ -94,8 +98,62 @@ def test_what_is_dropped_from_the_front_makes_the_rest_move_up() -> None:
 def test_bounds_reach_what_is_asked() -> None:
     assert list(list_bounds(1)) == [256]
     assert list(list_bounds(1500)) == [256, 1024, 4096]
+    assert list(list_bounds(256)) == [256, 1024], "one token more may be asked for"
 
 
 def test_bytes_are_those_of_the_tensors() -> None:
     run = allocate_run(SHAPE, 5)
     assert sum(tensor.numel() * tensor.itemsize for tensor in run.tensors) == 5 * SHAPE.token_bytes
+
+
+class ShortShape(Shape):
+    """One of the next tensors finds no memory."""
+
+    calls_left = 0
+
+    def allocate(self, rows: int, length: int) -> torch.Tensor:
+        ShortShape.calls_left -= 1
+        if ShortShape.calls_left == 0:
+            raise torch.OutOfMemoryError("made up")
+        return super().allocate(rows, length)
+
+
+@pytest.mark.parametrize("failing", range(1, 6))
+@pytest.mark.parametrize(("rows", "length"), [(3, 300), (12, 100)])
+def test_a_shelf_that_finds_no_memory_while_it_grows_is_what_it_was(failing: int, rows: int, length: int) -> None:
+    """The first attempt is for all at once, then each layer's keys and values come in turn."""
+    budget = Budget(LIMIT * 10)
+    shelf = Shelf(ShortShape(*SHAPE), budget, longest=LIMIT)
+    assert shelf.fit(3, 100)
+    for mark in range(3):
+        shelf.fill_row(shelf.take_row(), [make_run(100, mark)])
+    sizes = shelf.rows, shelf.length, budget.used
+    ShortShape.calls_left = failing
+    with pytest.raises(OutOfMemory):
+        shelf.fit(rows, length)
+    assert (shelf.rows, shelf.length, budget.used) == sizes
+    for mark in range(3):
+        for part, tensor in enumerate(shelf.view(mark, 100).tensors):
+            assert (tensor == mark + part / 10).all()
+    assert {tuple(tensor.shape) for tensor in shelf.tensors} == {(shelf.rows, 2, shelf.length, 3)}
+    assert shelf.fit(rows, length)
+
+
+def test_rooms_that_cannot_be_given_back_now_stay() -> None:
+    shelf = Shelf(ShortShape(*SHAPE), Budget(LIMIT), longest=LIMIT)
+    shelf.fit(4, 100)
+    shelf.fill_row(shelf.take_row(), [make_run(100, 1)])
+    ShortShape.calls_left = 1
+    shelf.trim()
+    assert shelf.rows == 4
+    shelf.trim()
+    assert shelf.rows == 1
+
+
+def test_a_row_holds_nothing_of_the_one_before_it() -> None:
+    shelf = Shelf(SHAPE, Budget(LIMIT), longest=LIMIT)
+    shelf.fit(1, 100)
+    shelf.fill_row(shelf.take_row(), [make_run(100, math.nan)])
+    shelf.drop_row(0)
+    shelf.fill_row(shelf.take_row(), [make_run(5, 1), make_run(5, 2)])
+    assert shelf.view(0, 100).tensors[0][0, :, 0].tolist() == [1.0] * 5 + [2.0] * 5 + [0.0] * 90

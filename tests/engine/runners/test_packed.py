@@ -10,7 +10,9 @@ import torch
 
 from luthier.engine.adapters.adapter import Adapter, LowRank
 from luthier.engine.runners.choice import open_runner
+from luthier.engine.runners.memory import allocate_run
 from luthier.engine.runners.packed import FEWEST_TOGETHER, PackedRunner
+from luthier.engine.runners.prefixes import IDLE_SHARED
 from luthier.engine.runners.sequence import Admission, Chunk, Sequence
 from luthier.engine.runners.solo import SoloRunner
 from luthier.models.targets import LINEAR
@@ -197,6 +199,87 @@ def test_a_step_for_some_rows_of_a_shelf_leaves_the_others_as_they_are() -> None
     alone = [Sequence(list(ids), 50) for ids in model_ids]
     Drive(solo, alone, [len(row.ids) for row in rows], seed=0).run()
     assert [row.ids for row in rows] == [row.ids for row in alone]
+
+
+def compute(runner: Runner, rows: list[Sequence]) -> torch.Tensor:
+    chunks = [Chunk(row, row.pending) for row in rows]
+    assert all(runner.reserve(chunk) for chunk in chunks)
+    return runner.step(chunks)
+
+
+def make_sick_adapter() -> Adapter:
+    """Its weights are numbers, and what they make of any token is not."""
+    layers = {path: layer for path, layer in build_model().named_modules() if path.endswith("v_proj")}
+    parts = {
+        path: LowRank(torch.full((2, layer.in_features), 1e25), torch.full((layer.out_features, 2), 1e25), None)
+        for path, layer in layers.items()
+    }
+    return Adapter("sick", "sick", parts)
+
+
+@pytest.mark.parametrize("common", [0, 60])
+def test_rows_that_are_no_numbers_do_not_spread(common: int) -> None:
+    """Neither beside them in a step, nor to who takes their place, nor by what they begin with."""
+    runner, solo = open_packed("llama"), SoloRunner(build_model().eval(), capacity=ROOMY)
+    beginning, adapter = list(range(1, common + 1)), make_sick_adapter()
+    sick = [Sequence([*beginning, 60 + number, *range(100, 150)], 500, adapter) for number in range(4)]
+    sound = [Sequence([*beginning, 80 + number, 81, 82], 500) for number in range(3)]
+    others = [Sequence([150 + number, 81, 82], 500) for number in range(3)]
+    for group in (sick, sound):
+        for members in (group[:1], group[1:]):
+            assert {runner.admit(row, group) for row in members} == {Admission.ADMITTED}
+            compute(runner, members)
+    for row in sick[:2]:
+        runner.release(row)
+    assert {runner.admit(row, []) for row in others} == {Admission.ADMITTED}
+    compute(runner, others)
+    rows = [*sound, *others, *sick[2:]]
+    for row in rows:
+        row.ids.append(9)
+    logits = compute(runner, rows)
+    assert logits[-2:].isnan().all()
+    for row, found in zip([*sound, *others], logits, strict=False):
+        alone = Sequence(list(row.ids), 500)
+        solo.admit(alone, [])
+        torch.testing.assert_close(found, compute(solo, [alone])[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_beginning_that_left_for_a_better_one_is_not_used() -> None:
+    """The better one finds no room after all: it would be far longer than the rest of the shelf."""
+    runner = open_packed("llama")
+    long = [*range(1, 41), *[7] * 3000]
+    builder, later = (Sequence([*long, number], 5000) for number in (8, 9))
+    assert runner.admit(builder, []) is Admission.ADMITTED
+    compute(runner, [builder])
+    for beginning in (long[:40], *([100 + number] * 40 for number in range(IDLE_SHARED))):
+        run = allocate_run(runner._shape, 40)
+        for tensor in run.tensors:
+            tensor.zero_()
+        shared = runner._prefixes.share(beginning, None, [run])
+        assert shared is not None
+        runner._prefixes.use(shared)
+        shared.users = 0
+    assert runner.admit(later, []) is Admission.ADMITTED
+    assert runner._rows[later].shared is None or runner._rows[later].shared in runner._prefixes.shared
+
+
+def test_a_row_that_fills_all_memory_is_refused_the_next_token() -> None:
+    runner = open_packed("llama", 256)
+    row = Sequence(list(range(1, 60)), 1000)
+    assert runner.admit(row, []) is Admission.ADMITTED
+    while runner.reserve(chunk := Chunk(row, row.pending)):
+        row.ids.append(int(runner.step([chunk])[0].argmax()))
+    assert row.computed == 256
+
+
+def test_one_as_long_as_the_capacity_is_let_in() -> None:
+    for tokens in (10, 100, 300, 1000):
+        runner = open_packed("llama", tokens)
+        assert 0 <= runner.capacity < tokens
+        if runner.capacity:
+            row = Sequence([5] * runner.capacity, 2000)
+            assert runner.admit(row, []) is Admission.ADMITTED
+            assert runner.reserve(Chunk(row, row.pending))
 
 
 @pytest.mark.parametrize("kind", KINDS)

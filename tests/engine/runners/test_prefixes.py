@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from luthier.engine.adapters.adapter import Adapter
-from luthier.engine.runners.memory import Budget, Run, Shape, allocate_run
+from luthier.engine.runners.memory import STRIDE, Budget, Run, Shape, allocate_run
 from luthier.engine.runners.prefixes import IDLE_SHARED, LARGEST_WASTE, Prefixes, choose_shared_length
 
 SHAPE = Shape(layers=1, heads=1, head_size=2, dtype=torch.float32, device=torch.device("cpu"))
@@ -106,6 +108,32 @@ def test_a_beginning_that_would_blow_the_shelf_up_is_not_shared() -> None:
         assert shared is not None
         prefixes.use(shared)
     assert prefixes.share([77] * 4000, None, [make_run(4000)]) is None
+
+
+def test_a_long_beginning_that_nobody_uses_does_not_stand_in_the_way_of_short_ones() -> None:
+    prefixes = make_prefixes(limit=100_000)
+    prefixes.share([1] * 4000, None, [make_run(4000)])
+    for mark in range(LARGEST_WASTE + 4):
+        shared = prefixes.share([100 + mark] * 40, None, [make_run(40)])
+        assert shared is not None
+        prefixes.use(shared)
+    assert prefixes.shelf.length == STRIDE, "attention reads the whole length at every step"
+
+
+def test_what_is_no_number_is_not_shared() -> None:
+    assert make_prefixes().share([1] * 40, None, [make_run(20), make_run(20, math.inf)]) is None
+
+
+def test_what_finds_no_memory_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    prefixes = make_prefixes()
+
+    def find_none(shape: Shape, runs: list[Run]) -> Run:
+        raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr("luthier.engine.runners.prefixes.join_runs", find_none)
+    prefixes.keep([1, 2, 3], None, [make_run(3)])
+    assert prefixes._budget.used == 0
+    assert prefixes.find_kept([1, 2, 3], None) is None
 
 
 def test_all_of_an_adapter_that_leaves_is_forgotten() -> None:

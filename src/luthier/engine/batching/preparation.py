@@ -93,6 +93,8 @@ class Preparer:
     def _encode(self, request: Request) -> list[int]:
         base = self._base
         ids = encode_prompt(request, base.template)
+        if not ids:
+            raise InvalidRequest("the prompt has no token", hint="send a message with some text")
         if len(ids) >= base.context_length:
             raise PromptTooLong(
                 f"the prompt has {len(ids)} tokens, the context of {base.name} {base.context_length}",

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from heapq import heappop, heappush
 from itertools import count
-from threading import Condition, Thread, current_thread
+from threading import TIMEOUT_MAX, Condition, Thread, current_thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.errors import LuthierError, MachineError, RequestCancelled
@@ -102,7 +102,7 @@ class Worker:
                     self._jobs.append(heappop(self._later).job)
                 if self._jobs:
                     return self._jobs.popleft()
-                self._changed.wait(self._later[0].due - now if self._later else None)
+                self._changed.wait(min(self._later[0].due - now, TIMEOUT_MAX) if self._later else None)
             return None
 
     def _replace_thread(self, failed: Job) -> None:

@@ -42,6 +42,7 @@ def parse_address(name: str, settings: Settings) -> Address:
         return Address(normalise_url(url), model)
     except ValueError as error:
         # The URL is not repeated: what makes it wrong may be a password in it.
+        hint = "write it such as http://localhost:8000/v1#name; the setting openai_base_url says where openai: leads"
         raise UnknownModel(f"the address of a hosted model is wrong: {error}", hint=hint) from error
 
 

@@ -34,10 +34,19 @@ def build_body(request: Request, dialect: Dialect, *, is_streaming: bool) -> dic
 
 
 def write_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """In OpenAI's form, without what is Luthier's own: the weight of a message in training."""
+    """In OpenAI's form, without what is Luthier's own: the weight of a message in training.
+
+    Raises InvalidRequest for what cannot be sent.
+    """
     rows = [message.to_openai() for message in messages]
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
         row.pop("weight", None)
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequest(
+                f"message {number} holds half a character: {error.reason}", hint="send whole characters"
+            ) from error
     return rows
 
 
@@ -73,14 +82,10 @@ def describe_tools(request: Request) -> dict[str, Any]:
         if request.tool_choice not in ("auto", "none"):
             raise InvalidRequest(f"tool_choice is {request.tool_choice!r}, but the request has no tools")
         return {}
-    try:
-        tools = json.loads(request.tools)
-    except ValueError as error:
-        raise InvalidStructure(f"the tools are not JSON: {error}", hint="write OpenAI's list of tools") from error
     choice: Any = request.tool_choice
     if choice not in MODES:
         choice = {"type": "function", "function": {"name": choice}}
-    return {"tools": tools, "tool_choice": choice}
+    return {"tools": _parse_tools(request.tools), "tool_choice": choice}
 
 
 def describe_structure(structure: Structure, dialect: Dialect) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def read_choices(structure: Structure) -> list[str]:
 
 def hash_request(request: Request) -> str:
     """What was asked, in one canonical form: tokens are made from it where nobody outside can see them."""
-    tools = json.loads(request.tools) if request.tools else []
+    tools = _parse_tools(request.tools) if request.tools else []
     return fingerprint_json({"messages": write_messages(request.messages), "tools": tools})
 
 
@@ -118,6 +123,13 @@ def estimate_tokens(request: Request) -> int:
     """What a server books before it knows: the prompt by its length, and the longest answer that may come."""
     characters = sum(len(message.content) for message in request.messages) + len(request.tools)
     return characters // CHARACTERS_PER_TOKEN + request.sampling.max_tokens
+
+
+def _parse_tools(tools: str) -> Any:
+    try:
+        return json.loads(tools)
+    except (ValueError, RecursionError) as error:
+        raise InvalidStructure(f"the tools are not JSON: {error}", hint="write OpenAI's list of tools") from error
 
 
 def _parse(structure: Structure, what: str) -> Any:

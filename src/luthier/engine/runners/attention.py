@@ -207,9 +207,7 @@ def _score_prefixes(shared: SharedRows, layer: int, queries: torch.Tensor, view:
 def _mix_prefixes(shared: SharedRows, layer: int, weights: torch.Tensor) -> torch.Tensor:
     """(N, H, G, D) of weights (N, H, G, C)"""
     values = shared.shelf.tensors[2 * layer + 1][: shared.shelf.count]
-    mixed = _ungroup(shared, torch.bmm(_group(shared, weights), values.flatten(0, 1)), weights)
-    # A row without a prefix has the slot of another.
-    return mixed if shared.order is None else mixed * (shared.prefix_lengths > 0)[:, None, None, None]
+    return _ungroup(shared, torch.bmm(_group(shared, weights), values.flatten(0, 1)), weights)
 
 
 def _group(shared: SharedRows, rows: torch.Tensor) -> torch.Tensor:

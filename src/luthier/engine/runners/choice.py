@@ -35,6 +35,9 @@ wrong, or missing, several times as much."""
 
 PACKABLE_LAYERS = frozenset({"full_attention", "sliding_attention"})
 
+TURNED_BY_LENGTH = frozenset({"dynamic", "longrope"})
+"""Rotary positions that change for all rows of a call when the longest is longer than those of the trial."""
+
 
 class OpenedRunner(NamedTuple):
     """`get_weight` tells the dense weight (out, in) of the linear layer at a path, wherever it lies now."""
@@ -64,7 +67,7 @@ def _adopt_attention(model: PreTrainedModel, shape: Shape) -> bool:
     """
     config = model.config.get_text_config()
     own = str(config._attn_implementation)
-    if not set(getattr(config, "layer_types", None) or ()) <= PACKABLE_LAYERS:
+    if not set(getattr(config, "layer_types", None) or ()) <= PACKABLE_LAYERS or _is_turned_by_length(config):
         return False
     rows = [[7919 * (number + 1) % config.vocab_size for number in row] for row in TRIAL_ROWS]
     expected = torch.stack([_compute_alone(model, row[: len(row) - back]) for back in _list_backs() for row in rows])
@@ -78,6 +81,12 @@ def _adopt_attention(model: PreTrainedModel, shape: Shape) -> bool:
         return True
     model.set_attn_implementation(own)
     return False
+
+
+def _is_turned_by_length(config: Any) -> bool:
+    """Of one rotary embedding, or of one for each sort of layer."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    return any(each.get("rope_type") in TURNED_BY_LENGTH for each in (rope, *rope.values()) if isinstance(each, dict))
 
 
 def _list_backs() -> range:

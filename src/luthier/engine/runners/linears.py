@@ -47,7 +47,7 @@ class _Members(NamedTuple):
     """Which of n adapters each of T rows has, for itself and grouped by adapter, each group filled up to w rows."""
 
     numbers: torch.Tensor  # (T,): n for a row without an adapter
-    is_member: torch.Tensor | None  # (T, 1): 0 for a row without; None when all have one
+    is_stranger: torch.Tensor | None  # (T, 1): whether a row has none; None when all have one
     only: int | None  # the adapter that all members have
     slots: torch.Tensor  # (n * w,): the rows of each group
     order: torch.Tensor  # (T,): each row's slot
@@ -183,11 +183,11 @@ def _add_adapters(stack: _Stack, members: _Members, x: torch.Tensor, y: torch.Te
     """In place."""
     if members.only is not None:
         low = x @ stack.downs[members.only]
-        low = low if members.is_member is None else low.mul_(members.is_member)
+        low = low if members.is_stranger is None else low.masked_fill_(members.is_stranger, 0)
         return y.addmm_(low, stack.ups[members.only])
     grouped = x.index_select(0, members.slots).view(len(stack.downs), -1, x.shape[1])
     added = torch.bmm(torch.bmm(grouped, stack.downs), stack.ups).flatten(0, 1).index_select(0, members.order)
-    return y.add_(added if members.is_member is None else added.mul_(members.is_member))
+    return y.add_(added if members.is_stranger is None else added.masked_fill_(members.is_stranger, 0))
 
 
 def _group(numbers: torch.Tensor, count: int, x: torch.Tensor) -> _Members:
@@ -199,9 +199,9 @@ def _group(numbers: torch.Tensor, count: int, x: torch.Tensor) -> _Members:
         slots[number, : len(rows)] = rows
         order[rows] = number * width + torch.arange(len(rows))
     present = [number for number, rows in enumerate(groups) if len(rows)]
-    is_member = None if sum(map(len, groups)) == len(numbers) else (numbers < count)[:, None].to(x)
+    is_stranger = None if sum(map(len, groups)) == len(numbers) else (numbers == count)[:, None].to(x.device)
     only = present[0] if len(present) == 1 else None
-    return _Members(numbers.to(x.device), is_member, only, slots.flatten().to(x.device), order.to(x.device))
+    return _Members(numbers.to(x.device), is_stranger, only, slots.flatten().to(x.device), order.to(x.device))
 
 
 def _run_layer(stack: LinearStack, x: torch.Tensor) -> torch.Tensor:

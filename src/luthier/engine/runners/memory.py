@@ -6,10 +6,14 @@ nothing. Growing a shelf copies it, once in `STRIDE` tokens: far less than the g
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+
+from luthier.errors import OutOfMemory
+from luthier.models.loading import translate_memory_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +78,12 @@ class Run:
 
 
 def shift_run(run: Run, count: int) -> None:
-    """Drops its first `count` tokens: those after them move to the front."""
+    """Drops its first `count` tokens: those after them move to the front, by parts that do not overlap, so that no
+    memory is asked for that could be lacking halfway."""
     for tensor in run.tensors:
-        tensor[:, : tensor.shape[1] - count] = tensor[:, count:].clone()
+        for start in range(count, tensor.shape[1], count):
+            part = tensor[:, start : start + count]
+            tensor[:, start - count : start - count + part.shape[1]] = part
 
 
 def allocate_run(shape: Shape, length: int) -> Run:
@@ -109,7 +116,10 @@ class Shelf:
         return max(0, self._round_rows(rows) * self._round_length(length) - self.rows * self.length)
 
     def fit(self, rows: int, length: int) -> bool:
-        """Makes room, if the budget has it, and leaves the rest as it is. `rows` is at least `count`."""
+        """Makes room, if the budget has it, and leaves the rest as it is. `rows` is at least `count`.
+
+        Raises OutOfMemory where the budget has what the machine has not; the shelf then is what it was.
+        """
         if rows <= self.rows and length <= self.length:
             return True
         needed = self._round_rows(rows) * self._round_length(length)
@@ -118,11 +128,13 @@ class Shelf:
         self._resize(self._round_rows(rows), self._round_length(length))
         return True
 
-    def trim(self) -> None:
-        """Gives back the room of rows that are not taken."""
-        rows = self._round_rows(self.count)
-        if rows < self.rows:
-            self._resize(rows, self.length if rows else 0)
+    def trim(self, longest: int | None = None) -> None:
+        """Gives back the room of rows that are not taken, and of tokens if the `longest` row needs less than half."""
+        rows = min(self.rows, self._round_rows(self.count))
+        length = self.length if longest is None or 2 * longest > self.length else -(-longest // STRIDE) * STRIDE
+        if rows < self.rows or length < self.length:
+            with suppress(OutOfMemory):  # what stays is copied, and there may be no room for that now
+                self._resize(rows, length if rows else 0)
 
     def view(self, row: int, length: int) -> Run:
         return Run(tuple(tensor[row, :, :length] for tensor in self.tensors))
@@ -131,6 +143,15 @@ class Shelf:
         """The number of a fresh row, for which `fit` has made room."""
         self.count += 1
         return self.count - 1
+
+    def fill_row(self, row: int, runs: list[Run]) -> None:
+        """With runs end to end, and zeros behind: a mask does not hide the NaN that another may have left there."""
+        start = 0
+        for run in runs:
+            self.view(row, start + run.length).write(start, run)
+            start += run.length
+        for tensor in self.tensors:
+            tensor[row, :, start:] = 0
 
     def drop_row(self, row: int) -> None:
         """The last row takes its place: the caller moves what it knows of that one."""
@@ -148,24 +169,40 @@ class Shelf:
         return max(self.length, -(-length // STRIDE) * STRIDE)
 
     def _resize(self, rows: int, length: int) -> None:
-        """Layer by layer, so that little is held twice."""
+        """Layer by layer, so that little is held twice. Where memory runs out, what was done is undone."""
+        former, changed = (self.rows, self.length), 0
+        self.tensors = self.tensors or [self._shape.allocate(0, 0) for _ in range(2 * self._shape.layers)]
+        try:
+            with translate_memory_errors("making room for keys and values"):
+                self._probe(rows * length)
+                for changed in range(len(self.tensors)):
+                    self._replace(changed, rows, length)
+        except OutOfMemory:
+            for number in range(changed):
+                self._replace(number, *former)
+            self.tensors = self.tensors if self.rows else []
+            raise
+        self.tensors = self.tensors if rows else []
         self._budget.used += rows * length - self.rows * self.length
-        tensors = self.tensors or [torch.empty(0)] * (2 * self._shape.layers)
-        self.tensors = []
-        for number, tensor in enumerate(tensors):
-            if rows:
-                fresh = self._shape.allocate(rows, length).zero_()  # what is masked must still be a number
-                if self.count:
-                    fresh[: self.count, :, : self.length] = tensor[: self.count]
-                self.tensors.append(fresh)
-            tensors[number] = torch.empty(0)
         self.rows, self.length = rows, length
+
+    def _probe(self, tokens: int) -> None:
+        """Asks at once for all that the change needs, and lets go of it: better to fail before it than halfway."""
+        more = max(0, tokens - self.rows * self.length)
+        self._shape.allocate(1, 2 * self._shape.layers * more + tokens)
+
+    def _replace(self, number: int, rows: int, length: int) -> None:
+        fresh = self._shape.allocate(rows, length).zero_()  # what is masked must still be a number
+        if self.count:
+            kept = min(length, self.length)
+            fresh[: self.count, :, :kept] = self.tensors[number][: self.count, :, :kept]
+        self.tensors[number] = fresh
 
 
 def list_bounds(longest: int) -> Iterator[int]:
-    """Of shelves: 256 tokens, then four times as many each, up to at least `longest`."""
+    """Of shelves: 256 tokens, then four times as many each, up to more than `longest`."""
     bound = SHORTEST_BOUND
-    while bound < longest:
+    while bound <= longest:
         yield bound
         bound *= 4
     yield bound

@@ -6,6 +6,7 @@ Keys and values lie in memory of our own, so that rows come and go at every step
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -16,6 +17,8 @@ from luthier.engine.runners.attention import ChunkRows, Layout, SharedRows, Shel
 from luthier.engine.runners.memory import STRIDE, Budget, Run, Shelf, allocate_run, list_bounds, shift_run
 from luthier.engine.runners.prefixes import NEAR_ENOUGH, Prefixes, choose_shared_length
 from luthier.engine.runners.sequence import Admission
+from luthier.errors import OutOfMemory
+from luthier.models.loading import translate_memory_errors
 from luthier.tokens.tree import count_common
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ class PackedRunner:
     @property
     def capacity(self) -> int:
         """A prompt stands twice for a moment, when it has been computed and goes to its shelf."""
-        return self._budget.limit // 2 - 2 * STRIDE
+        return max(0, (self._budget.limit - STRIDE) // 2)
 
     def admit(self, sequence: Sequence, waiting: Many[Sequence]) -> Admission:
         wanted = self._choose_shared_length(sequence, waiting)
@@ -96,7 +99,9 @@ class PackedRunner:
             builder = self._find_builder(sequence, wanted)
             if builder is not None and builder.sequence.computed < wanted:
                 return Admission.LATER
-            shared = self._share(sequence, wanted, builder) or shared
+            shared = self._share(sequence, wanted, builder)
+            # The one that was found may have left for it.
+            shared = shared or self._prefixes.find_shared(sequence.ids, sequence.adapter)
         return self._seat(sequence, shared)
 
     def reserve(self, chunk: Chunk) -> bool:
@@ -122,11 +127,9 @@ class PackedRunner:
         for chunk in order:
             end += chunk.count
             ends[chunk.sequence] = end - 1
-        logits = self._compute(
-            [_Token(id_, place, chunk.sequence.adapter) for chunk in order for id_, place in _list_next(chunk)],
-            [ends[chunk.sequence] for chunk in chunks],
-            layout,
-        )
+        tokens = [_Token(id_, place, chunk.sequence.adapter) for chunk in order for id_, place in _list_next(chunk)]
+        with self._translate_memory_errors("answering"):
+            logits = self._compute(tokens, [ends[chunk.sequence] for chunk in chunks], layout)
         for chunk in chunks:
             chunk.sequence.computed += chunk.count
         for row in [row for row in self._joining if not row.sequence.pending]:
@@ -215,15 +218,30 @@ class PackedRunner:
         if not self._make_room(2 * own + STRIDE + (slack if self._rows else 0)):
             self._drop(row)
             return Admission.FULL
-        match = self._prefixes.find_kept(sequence.ids, sequence.adapter)
-        row.run = allocate_run(self._shape, own)
+        try:
+            with self._translate_memory_errors("admitting"):
+                row.run = allocate_run(self._shape, own)
+        except OutOfMemory:
+            self._drop(row)
+            raise
         self._budget.used += own
+        match = self._prefixes.find_kept(sequence.ids, sequence.adapter)
         sequence.computed = row.skipped
         if match is not None and match.length > row.skipped:
             row.run.write(0, match.kept.run.cut(row.skipped, match.length))
             sequence.computed = match.length
         self._rows[sequence] = row
         return Admission.ADMITTED
+
+    @contextmanager
+    def _translate_memory_errors(self, doing: str) -> Iterator[None]:
+        """Raises OutOfMemory, and what nobody uses now is given up, so that the next attempt has more room."""
+        try:
+            with translate_memory_errors(doing):
+                yield
+        except OutOfMemory:
+            self._prefixes.evict(self._budget.limit)
+            raise
 
     def _choose_shelf(self, length: int) -> Shelf:
         return next(shelf for shelf in self._shelves if length <= shelf.longest)
@@ -245,7 +263,7 @@ class PackedRunner:
     def _put_on_shelf(self, row: _Row) -> None:
         shelf, source = self._joining.pop(row), _find_run(row)
         place = shelf.take_row()
-        shelf.view(place, row.own).write(0, source)
+        shelf.fill_row(place, [source])
         self._leave_place(row)
         row.run, row.shelf, row.place = None, shelf, place
         self._on_shelf[shelf].append(row)
@@ -309,6 +327,9 @@ class PackedRunner:
         for number, row in enumerate(rows):
             if row.shared is not None:
                 groups[row.shared.place].append(number)
+        for number, row in enumerate(rows):
+            if row.shared is None:  # it sees nothing of a prefix, and has a slot of its own where that costs least
+                min(groups, key=len).append(number)
         width = max(map(len, groups))
         slots = order = None
         if len(groups) > 1 or width < len(rows):

@@ -5,11 +5,14 @@ Keys and values depend on the adapter too, so everything is found by adapter and
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.engine.runners.memory import Run, Shelf, join_runs
+from luthier.errors import OutOfMemory
+from luthier.models.loading import translate_memory_errors
 from luthier.tokens.tree import count_common
 
 if TYPE_CHECKING:
@@ -101,19 +104,24 @@ class Prefixes:
         shared.last_use = next(self._clock)
 
     def share(self, ids: Sequence[int], adapter: Adapter | None, runs: list[Run]) -> Shared | None:
-        """Puts the beginning `ids`, whose keys and values are `runs` end to end, on the shelf, if there is room."""
-        self._drop_idle_shared(IDLE_SHARED)
-        rows, length = self.shelf.count + 1, len(ids)
-        needed = rows * max(length, *(each.length for each in self.shared), 0)
-        if needed > LARGEST_WASTE * (length + sum(each.length for each in self.shared)):
+        """Puts the beginning `ids`, whose keys and values are `runs` end to end, on the shelf, if there is room.
+
+        Some that nobody uses may leave for it. What is no number is not shared: attention multiplies it by zero for the
+        rows of other prefixes, which would make it theirs.
+        """
+        lengths = self._list_lengths(len(ids), idle=IDLE_SHARED)
+        if len(lengths) * max(lengths) > LARGEST_WASTE * sum(lengths):
+            lengths = self._list_lengths(len(ids), idle=0)
+        if len(lengths) * max(lengths) > LARGEST_WASTE * sum(lengths) or not all(map(_has_only_numbers, runs)):
             return None
-        if not self.shelf.fit(rows, length):
+        self.shelf.trim(max(lengths))
+        try:
+            if not self.shelf.fit(len(lengths), len(ids)):
+                return None
+        except OutOfMemory:
             return None
         shared = Shared(tuple(ids), adapter, self.shelf.take_row())
-        target, start = self.view(shared), 0
-        for run in runs:
-            target.write(start, run)
-            start += run.length
+        self.shelf.fill_row(shared.place, runs)
         self.shared.append(shared)
         return shared
 
@@ -122,8 +130,9 @@ class Prefixes:
         self._drop_kept([kept for kept in self._kept if kept.adapter is adapter and _continues(ids, kept.ids)])
         if len(ids) > self._budget.free:
             return
-        self._budget.used += len(ids)
-        self._kept.append(Kept(tuple(ids), adapter, join_runs(self._shape, runs), next(self._clock)))
+        with suppress(OutOfMemory), translate_memory_errors("keeping what was computed"):
+            self._kept.append(Kept(tuple(ids), adapter, join_runs(self._shape, runs), next(self._clock)))
+            self._budget.used += len(ids)
 
     def evict(self, needed: int) -> bool:
         """Gives up what was used longest ago until the budget has `needed` tokens free."""
@@ -138,6 +147,11 @@ class Prefixes:
         """Raises nothing for rows that still run: an adapter in use is not forgotten by its owner."""
         self._drop_kept([kept for kept in self._kept if kept.adapter is adapter])
         self._drop_shared([each for each in self.shared if each.adapter is adapter and not each.users])
+
+    def _list_lengths(self, another: int, *, idle: int) -> list[int]:
+        """Of what would stand on the shelf with another, when all but so many that nobody uses have left."""
+        self._drop_idle_shared(idle)
+        return [another, *(each.length for each in self.shared)]
 
     def _drop_kept(self, leaving: list[Kept]) -> None:
         for kept in leaving:
@@ -164,6 +178,10 @@ def choose_shared_length(ids: Sequence[int], peers: Iterable[Sequence[int]]) -> 
     commons = [min(common, len(ids) - 1) for common in commons]
     best = max(range(len(commons)), key=lambda place: commons[place] * (place + 1), default=None)
     return commons[best] if best is not None and commons[best] >= SHORTEST_SHARED else 0
+
+
+def _has_only_numbers(run: Run) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in run.tensors)
 
 
 def _continues(ids: Sequence[int], kept: tuple[int, ...]) -> bool:
