@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from luthier.engine.adapters.layers import describe_layers
+from luthier.engine.adapters.layers import BaseLayers, list_shapes
 from luthier.engine.adapters.reading import read_adapter
 from luthier.errors import StoreDamaged
 from luthier.models.lora import save_adapter
@@ -42,6 +42,17 @@ IDS = torch.tensor([[5, 8, 13, 21, 34, 55, 89]])
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 DOWN = "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight"
 UP = "base_model.model.model.layers.0.mlp.down_proj.lora_B.weight"
+
+
+def describe_layers(model: PreTrainedModel) -> BaseLayers:
+    """Of a dense model that no runner has taken over."""
+
+    def get_weight(path: str) -> torch.Tensor:
+        layer: Any = model.get_submodule(path)
+        weight: torch.Tensor = layer.weight.data
+        return weight if isinstance(layer, torch.nn.Linear) else weight.t()
+
+    return BaseLayers(list_shapes(model), get_weight, model.dtype, model.device)
 
 
 def read(folder: Path, model: PreTrainedModel, *, weights_hash: str = "") -> Adapter:

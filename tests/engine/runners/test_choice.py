@@ -73,3 +73,11 @@ def test_an_attention_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(choice, "attend_packed", attend_badly)
     assert isinstance(open_runner(build_model().eval(), kv_bytes=2**20).runner, SoloRunner)
+
+
+def test_the_bytes_of_a_token_are_those_that_its_cache_takes() -> None:
+    model: Any = build_model(torch.bfloat16, kind="qwen3")
+    ids = torch.tensor([[5, 17, 3, 200, 41]])
+    cache = model(ids, use_cache=True).past_key_values
+    measured = sum(tensor.nbytes for layer in cache.layers for tensor in (layer.keys, layer.values))
+    assert choice._describe_shape(model).token_bytes * ids.shape[1] == measured

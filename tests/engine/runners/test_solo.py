@@ -10,7 +10,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausa
 
 from luthier.engine.adapters.adapter import Adapter, LowRank
 from luthier.engine.runners.sequence import Admission, Chunk, Sequence
-from luthier.engine.runners.solo import SoloRunner, count_token_bytes
+from luthier.engine.runners.solo import SoloRunner
 from tests.support.tiny import KINDS, Kind, build_model
 
 if TYPE_CHECKING:
@@ -156,10 +156,3 @@ def test_a_released_sequence_goes_on_where_it_was() -> None:
     begun = generate(runner, sequence, chunk_tokens=100, count=5)
     assert sequence.computed == 0
     assert begun + generate(runner, sequence, chunk_tokens=4, count=NEW_TOKENS - 5) == expected
-
-
-def test_the_bytes_of_a_token_are_those_that_its_cache_takes() -> None:
-    model = build_model(torch.bfloat16, kind="qwen3")
-    cache = model(torch.tensor([PROMPT]), use_cache=True).past_key_values
-    measured = sum(tensor.nbytes for layer in cache.layers for tensor in (layer.keys, layer.values))
-    assert count_token_bytes(model) * len(PROMPT) == measured

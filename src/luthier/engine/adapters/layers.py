@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import torch
-    from transformers import PreTrainedModel
 
 
 class LayerShape(NamedTuple):
@@ -33,17 +32,6 @@ class BaseLayers(NamedTuple):
 def list_shapes(model: nn.Module) -> dict[str, LayerShape]:
     """Of every layer that can have an adapter, the head among them; due before a runner takes the weights away."""
     return {path: _read_shape(module) for path, module in model.named_modules() if isinstance(module, LINEAR)}
-
-
-def describe_layers(model: PreTrainedModel) -> BaseLayers:
-    """Of a dense model that is as transformers has loaded it."""
-
-    def get_weight(path: str) -> torch.Tensor:
-        layer: Any = model.get_submodule(path)
-        weight: torch.Tensor = layer.weight.data
-        return weight if isinstance(layer, nn.Linear) else weight.t()
-
-    return BaseLayers(list_shapes(model), get_weight, model.dtype, model.device)
 
 
 def _read_shape(layer: Any) -> LayerShape:

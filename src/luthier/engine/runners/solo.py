@@ -149,12 +149,3 @@ class SoloRunner:
 
     def _open_cache(self) -> DynamicCache:
         return DynamicCache(config=self._model.config)
-
-
-def count_token_bytes(model: PreTrainedModel) -> int:
-    """What keys and values of one token take at most: as if every layer had its own, of every token."""
-    config = model.config.get_text_config()
-    heads = config.num_attention_heads
-    shared = getattr(config, "num_key_value_heads", None) or heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return int(2 * config.num_hidden_layers * shared * size * model.dtype.itemsize)
