@@ -6,11 +6,15 @@ LuthierError
 │   ├── UnknownBase          no base model of that name
 │   ├── UnknownModel         no registered model of that name
 │   ├── UnknownArtefact      nothing kept under that id or name
+│   │   ├── UnknownFile      no uploaded file, upload or part of that id
+│   │   └── UnknownJob       no fine-tuning job, or nothing of it, of that id
 │   ├── InvalidConfig        a setting or recipe value that cannot be used
 │   ├── InvalidRequest       a request that no model could answer as it stands
 │   ├── InvalidStructure     a schema, pattern or tool that cannot be turned into a grammar
 │   ├── NameTaken            the name belongs to something else already
 │   ├── RunNotResumable      a run that is finished, or busy in another process
+│   ├── WrongState           a job, upload or file that does not allow this now, and would at another time
+│   ├── KeyRefused           a key that is missing, unknown or revoked, or may not do this
 │   └── UnlikeComparison     two results that were not measured in the same way
 ├── DataError                the data has to change first; carries one sentence per row
 │   ├── InvalidDataset       rows that cannot be read or judged
@@ -24,10 +28,14 @@ LuthierError
 │   ├── FetchFailed          a download that failed or has the wrong checksum
 │   ├── HubUnreachable       the Hugging Face hub cannot be reached
 │   ├── ProcessLost          one of the processes that train together has ended
-│   ├── EngineUnavailable    an engine of somebody else that cannot be started or reached, or refuses
+│   ├── EngineUnavailable    an engine of another process or of somebody else that cannot be reached, or refuses
+│   ├── ServerUnavailable    a Luthier server that cannot be reached, or breaks off
+│   ├── DatabaseUnavailable  the database cannot be reached, or has no time
+│   ├── Overloaded           more is asked at once than there is room for
 │   └── StoreDamaged         the home folder holds something that cannot be read
 ├── DeadlineExceeded         an answer that was not complete when its time was over
 ├── RequestCancelled         an answer that nobody waits for any more
+├── LeaseLost                a job that somebody else has taken over meanwhile
 ├── TrainingDiverged         the loss is no longer a number
 ├── ProofFailed              a trained model that does not hold what is claimed of it
 └── RunInterrupted           stopped on request, and resumable
@@ -76,6 +84,14 @@ class UnknownArtefact(UsageError):
     code = "unknown_artefact"
 
 
+class UnknownFile(UnknownArtefact):
+    code = "unknown_file"
+
+
+class UnknownJob(UnknownArtefact):
+    code = "unknown_job"
+
+
 class InvalidConfig(UsageError):
     code = "invalid_config"
 
@@ -94,6 +110,14 @@ class NameTaken(UsageError):
 
 class RunNotResumable(UsageError):
     code = "run_not_resumable"
+
+
+class WrongState(UsageError):
+    code = "wrong_state"
+
+
+class KeyRefused(UsageError):
+    code = "key_refused"
 
 
 class UnlikeComparison(UsageError):
@@ -164,6 +188,24 @@ class EngineUnavailable(MachineError):
     code = "engine_unavailable"
 
 
+class ServerUnavailable(MachineError):
+    code = "server_unavailable"
+
+
+class DatabaseUnavailable(MachineError):
+    code = "database_unavailable"
+
+
+class Overloaded(MachineError):
+    """`retry_seconds` is when it is worth another try."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str, *, hint: str = "", retry_seconds: float = 1.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_seconds = retry_seconds
+
+
 class StoreDamaged(MachineError):
     code = "store_damaged"
 
@@ -174,6 +216,10 @@ class DeadlineExceeded(LuthierError):
 
 class RequestCancelled(LuthierError):
     code = "request_cancelled"
+
+
+class LeaseLost(LuthierError):
+    code = "lease_lost"
 
 
 class TrainingDiverged(LuthierError):

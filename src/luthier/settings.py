@@ -91,6 +91,55 @@ class Settings(BaseSettings):
     vllm_servers: int = Field(default=1, ge=1)
     """How many vLLM servers may run at once: each holds one base, or one model that was tuned as a whole."""
 
+    aliases: dict[str, str] = {}
+    """More names under which the server knows models, such as `{"gpt-4o-mini-2024-07-18": "smollm2-135m"}`; a name that
+    ends in a date is understood without it too."""
+
+    organization: str = Field(default="luthier", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    """Stands in the names of models that jobs make, as in `ft:smollm2-135m:luthier:my-suffix:a1B2c3D4`."""
+
+    server: str = ""
+    """Address of a Luthier server that commands work with, such as `http://127.0.0.1:8000`; empty for this machine."""
+
+    server_key: SecretStr = SecretStr("")
+    """API key for `server`; empty for the key that the home folder holds."""
+
+    allowed_hosts: list[str] = []
+    """Names by which the server may be called besides its own address and this machine's; others are refused."""
+
+    requests_per_minute: int = Field(default=0, ge=0)
+    """Most requests of one key to the server within any minute; 0 for as many as it takes."""
+
+    wrong_keys_per_minute: int = Field(default=60, ge=1)
+    """Requests with a wrong key that one address may send within any minute; after that it has to wait."""
+
+    chats_in_flight: int = Field(default=1024, ge=1)
+    """Chat completions that the server works on at once; one more is asked to come again."""
+
+    body_mebibytes: int = Field(default=64, ge=1)
+    """Largest request to the server, but for files, in MiB."""
+
+    logs_content: bool = False
+    """Whether the server's log holds prompts and answers."""
+
+    drain_seconds: float = Field(default=30.0, ge=0)
+    """How long a server that is stopped lets answers go on that have begun."""
+
+    job_lease_seconds: float = Field(default=60.0, gt=0)
+    """A worker that has not been heard of for so long has lost its job to others."""
+
+    job_attempts: int = Field(default=5, ge=1)
+    """After so many deaths in a row without a single new checkpoint, a job has failed."""
+
+    training_nice: int = Field(default=10, ge=0, le=19)
+    """How far training stands back for everything else on this machine, as in `nice`."""
+
+    webhook_url: str = ""
+    """Address that is told when a job ends; empty for none."""
+
+    webhook_secret: SecretStr = SecretStr("")
+    """Secret that webhooks are signed with, `whsec_...`; made and kept in the home folder when empty."""
+
     @classmethod
     def settings_customise_sources(
         cls,

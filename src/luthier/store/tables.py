@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, MetaData, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
@@ -37,9 +37,14 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
             "fk": "fk_%(table_name)s_%(column_0_name)s",
             "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[dict[str, Any]]: JSON,
+    }
 
 
 class ArtefactRow(Table):
@@ -83,3 +88,175 @@ class ModelRow(Table):
     weights_hash: Mapped[str]
     card: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+class KeyRow(Table):
+    """An API key; the key itself is kept nowhere."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    digest: Mapped[str] = mapped_column(unique=True)
+    ending: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class FileRow(Table):
+    """An uploaded file, or one that a job made; its bytes are the blob `digest`."""
+
+    __tablename__ = "files"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    filename: Mapped[str]
+    purpose: Mapped[str] = mapped_column(index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(index=True)
+    status: Mapped[str]
+    status_details: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class UploadRow(Table):
+    """A file that comes in parts."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    filename: Mapped[str]
+    purpose: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    mime_type: Mapped[str]
+    status: Mapped[str]
+    file_id: Mapped[str | None]
+    file_lifetime_seconds: Mapped[int | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UploadPartRow(Table):
+    __tablename__ = "upload_parts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), index=True)
+    digest: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+
+
+class JobRow(Table):
+    """A fine-tuning job: what was asked for, how far it is, and who works on it until when.
+
+    `attempt` counts claims and fences writes: only the holder of the latest attempt may change the job. `wanted` is
+    what somebody asked a running job to do: cancel or pause.
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(index=True)
+    wanted: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    created_by: Mapped[str | None]
+    request: Mapped[dict[str, Any]]
+    request_fingerprint: Mapped[str] = mapped_column(index=True)
+    model: Mapped[str]
+    base_model: Mapped[str]
+    training_file: Mapped[str]
+    validation_file: Mapped[str | None]
+    suffix: Mapped[str | None]
+    seed: Mapped[int]
+    method: Mapped[str]
+    hyperparameters: Mapped[dict[str, Any]]
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+    integrations: Mapped[list[dict[str, Any]] | None]
+    fine_tuned_model: Mapped[str | None]
+    result_file: Mapped[str | None]
+    trained_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    estimated_finish: Mapped[datetime | None]
+    error: Mapped[dict[str, Any] | None]
+    run_id: Mapped[str | None]
+    step: Mapped[int]
+    attempt: Mapped[int]
+    barren_attempts: Mapped[int]
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class JobEventRow(Table):
+    """`number` counts all events, so that it orders those of one moment."""
+
+    __tablename__ = "job_events"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    created_at: Mapped[datetime]
+    level: Mapped[str]
+    type: Mapped[str]
+    message: Mapped[str]
+    data: Mapped[dict[str, Any] | None]
+
+
+class JobCheckpointRow(Table):
+    __tablename__ = "job_checkpoints"
+    __table_args__ = (UniqueConstraint("job_id", "step_number"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    step_number: Mapped[int]
+    public_name: Mapped[str] = mapped_column(index=True)
+    metrics: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class PublishedModelRow(Table):
+    """The name under which the API knows a registered model, such as ft:base:org:suffix:id."""
+
+    __tablename__ = "published_models"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    model_name: Mapped[str] = mapped_column(index=True)
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), index=True)
+    created_at: Mapped[datetime]
+
+
+class CheckpointPermissionRow(Table):
+    __tablename__ = "checkpoint_permissions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    public_name: Mapped[str] = mapped_column(index=True)
+    project_id: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class CompletionRow(Table):
+    """A chat completion that somebody asked to store."""
+
+    __tablename__ = "completions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    model: Mapped[str] = mapped_column(index=True)
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+    request: Mapped[dict[str, Any]]
+    response: Mapped[dict[str, Any]]
+
+
+class WebhookDeliveryRow(Table):
+    """An event that a webhook has still to be told, or was told."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    event: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    tries: Mapped[int]
+    next_try_at: Mapped[datetime | None] = mapped_column(index=True)
+    delivered_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
