@@ -19,8 +19,8 @@ help:
 demo: $(VENV)/installed
 	$(LUTHIER) demo
 
-test: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest
+test: $(VENV)/installed-dev $(VENV)/installed-clients
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 nightly: $(VENV)/installed-dev
 	$(VENV)/bin/python benchmarks/soak_engine.py --minutes 10
@@ -51,4 +51,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "installing the development tools into $(VENV)"
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# Clients of the server that cannot live beside Luthier: LiteLLM needs an older openai package, and Node its own folder.
+$(VENV)/installed-clients: tests/clients/requirements.txt tests/clients/package.json $(VENV)/installed-dev
+	@echo "installing the clients that the server is tested with"
+	@"$(PYTHON)" -m venv $(VENV)/clients
+	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	@cp tests/clients/package.json $(VENV)/clients/
+	@if command -v npm >/dev/null; then npm install --prefix $(VENV)/clients --no-package-lock --no-audit --no-fund --loglevel=error; \
+		else echo "npm is missing: the tests with Node's openai package will be skipped"; fi
 	@touch $@

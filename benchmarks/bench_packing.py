@@ -99,13 +99,13 @@ def make_rows(shape: Shape, *, seed: int) -> list[EncodedExample]:
 def step_along_tree(model: PeftModel, rows: Sequence[EncodedExample]) -> None:
     from luthier.training.objectives.objective import AnswerLoss
 
-    AnswerLoss(shares_prefixes=True).sum_loss(model, rows).backward()
+    AnswerLoss(shares_prefixes=True).sum_loss(model, rows).loss.backward()
 
 
 def step_packed(model: PeftModel, rows: Sequence[EncodedExample]) -> None:
     from luthier.training.objectives.objective import AnswerLoss
 
-    AnswerLoss(shares_prefixes=False).sum_loss(model, rows).backward()
+    AnswerLoss(shares_prefixes=False).sum_loss(model, rows).loss.backward()
 
 
 def step_padded(model: PeftModel, rows: Sequence[EncodedExample]) -> None:

@@ -11,12 +11,14 @@ from luthier.models.catalog import Base, locate_base
 from luthier.models.embedding import load_embedder
 from luthier.settings import Settings
 from luthier.store.home import Home
+from tests.support.postgresql import run_postgresql
 from tests.support.tiny import save_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from luthier.models.embedding import Embedder
+    from tests.support.postgresql import PostgresqlServer
 
 KEPT_BETWEEN_RUNS = Path(__file__).parents[1] / ".luthier-test"
 
@@ -51,3 +53,10 @@ def smollm2() -> Base:
 def minilm() -> Embedder:
     """The real embedder; fetched once and kept, as the base is."""
     return load_embedder(Home(Settings(home=KEPT_BETWEEN_RUNS)))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A server for all tests; each makes its own database."""
+    with run_postgresql() as server:
+        yield server

@@ -32,6 +32,7 @@ LuthierError
 │   ├── ServerUnavailable    a Luthier server that cannot be reached, or breaks off
 │   ├── DatabaseUnavailable  the database cannot be reached, or has no time
 │   ├── Overloaded           more is asked at once than there is room for
+│   ├── IsolationMissing     nothing here would keep foreign code from the rest of the machine
 │   └── StoreDamaged         the home folder holds something that cannot be read
 ├── DeadlineExceeded         an answer that was not complete when its time was over
 ├── RequestCancelled         an answer that nobody waits for any more
@@ -204,6 +205,10 @@ class Overloaded(MachineError):
     def __init__(self, message: str, *, hint: str = "", retry_seconds: float = 1.0) -> None:
         super().__init__(message, hint=hint)
         self.retry_seconds = retry_seconds
+
+
+class IsolationMissing(MachineError):
+    code = "isolation_missing"
 
 
 class StoreDamaged(MachineError):

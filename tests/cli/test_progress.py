@@ -24,7 +24,15 @@ class Recorder:
 
 def make_step(step: int, *, seconds: float = 2.0) -> StepDone:
     return StepDone(
-        step=step, total_steps=10, epoch=1.0, loss=0.5, learning_rate=1e-3, grad_norm=1.0, tokens=4000, seconds=seconds
+        step=step,
+        total_steps=10,
+        epoch=1.0,
+        loss=0.5,
+        right_fraction=0.5,
+        learning_rate=1e-3,
+        grad_norm=1.0,
+        tokens=4000,
+        seconds=seconds,
     )
 
 

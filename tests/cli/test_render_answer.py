@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from luthier.cli.render_answer import describe_answer, render_answer
 from luthier.conversation import ToolCall
-from luthier.engine.protocol import Response, TokenLogProb
+from luthier.engine.protocol import Alternative, Response, TokenLogProb
 
 PLAIN = Response("two lamps", "stop", 7, 3, "hash", cached_tokens=5)
 CALL = ToolCall("call_1", "find", '{"what": "lamp"}')
@@ -25,7 +25,7 @@ def test_an_answer_is_described_in_the_words_of_the_api() -> None:
 
 
 def test_calls_log_probabilities_and_costs_are_told_where_there_are_any() -> None:
-    token = TokenLogProb("two", -0.5, (("two", -0.5), ("a", -1.25)))
+    token = TokenLogProb("two", -0.5, (Alternative("two", -0.5), Alternative("a", -1.25)))
     told = describe_answer("gpt", replace(PLAIN, tool_calls=(CALL,), log_probs=(token,), cost_dollars=0.002))
     assert told["tool_calls"] == [
         {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"what": "lamp"}'}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from threading import Thread
 
 import pytest
@@ -84,3 +85,32 @@ def test_a_waiting_thread_wakes_when_another_cancels() -> None:
     answer.cancel()
     waiting.join(60)
     assert isinstance(outcomes[0], RequestCancelled)
+
+
+def test_a_listener_that_breaks_is_told_of_and_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    answer = Answer()
+    heard: list[str] = []
+
+    def break_down() -> None:
+        raise RuntimeError("Event loop is closed")
+
+    answer.listen(break_down)
+    answer.listen(lambda: heard.append("second"))
+    answer.add(Piece("one"))
+    answer.finish(WHOLE)
+    answer.listen(break_down)
+    assert heard == ["second", "second"]
+    assert [str(args.exc_value) for args in told] == ["Event loop is closed"] * 3
+    assert answer.wait(0) is WHOLE
+
+
+def test_what_is_there_can_be_read_without_waiting() -> None:
+    answer = Answer()
+    assert answer.read_new(0) == []
+    answer.add(Piece("one"))
+    answer.add(Piece("two"))
+    assert [piece.text for piece in answer.read_new(0)] == ["one", "two"]
+    assert [piece.text for piece in answer.read_new(1)] == ["two"]
+    assert answer.read_new(2) == []

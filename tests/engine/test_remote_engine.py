@@ -21,7 +21,7 @@ import pytest
 
 from luthier.conversation import Message, ToolCall
 from luthier.engine import asking
-from luthier.engine.protocol import Request, Response, Sampling, Structure, TokenLogProb
+from luthier.engine.protocol import Alternative, Request, Response, Sampling, Structure, TokenLogProb
 from luthier.engine.remote.options import Circumstances
 from luthier.engine.remote_engine import RemoteEngine
 from luthier.errors import (
@@ -186,7 +186,7 @@ def test_what_is_asked_for_arrives_in_the_servers_words() -> None:
         "logprobs": True,
         "top_logprobs": 2,
     }
-    assert response.log_probs == (TokenLogProb("a", -0.5, (("a", -0.5),)),)
+    assert response.log_probs == (TokenLogProb("a", -0.5, (Alternative("a", -0.5),)),)
 
 
 def test_a_greedy_request_says_so_since_the_api_would_sample() -> None:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from luthier.conversation import Message
 from luthier.engine.asking import ask, generate
-from luthier.engine.protocol import Request, Sampling, Structure
+from luthier.engine.protocol import Alternative, Request, Sampling, Structure
 from luthier.engine.torch_engine import TorchEngine
 from luthier.engine.vllm.options import VllmOptions
 from luthier.engine.vllm_engine import VllmEngine
@@ -175,7 +175,7 @@ def test_an_answer_comes_in_pieces_and_counts_what_was_known_of_the_prompt(start
     assert (response.finish_reason, response.completion_tokens, response.cached_tokens) == ("stop", 9, KNOWN_TOKENS)
     first = response.log_probs[0]
     assert (first.token, first.log_prob, len(first.alternatives)) == ("s", -0.5, 2)
-    assert first.alternatives[0] == ("s", -0.5)
+    assert first.alternatives[0] == Alternative("s", -0.5, (ord("s"),))
 
 
 def test_answers_end_at_stop_texts_and_at_max_tokens(start: Start, tiny_base: Base) -> None:

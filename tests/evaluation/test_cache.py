@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from luthier.conversation import Message, ToolCall
-from luthier.engine.protocol import ModelIdentity, Request, Response, Sampling, Structure, TokenLogProb
+from luthier.engine.protocol import (
+    Alternative,
+    ModelIdentity,
+    Request,
+    Response,
+    Sampling,
+    Structure,
+    TokenLogProb,
+)
 from luthier.evaluation.cache import OutputCache, cache_key, is_repeatable
 
 if TYPE_CHECKING:
@@ -26,7 +34,10 @@ def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_calls_and_costs_come_back_too(tmp_path: Path) -> None:
-    calls, log_probs = (ToolCall("1", "find", '{"a": 1}'),), (TokenLogProb("a", -0.5, (("b", -1.5),)),)
+    calls, log_probs = (
+        (ToolCall("1", "find", '{"a": 1}'),),
+        (TokenLogProb("a", -0.5, (Alternative("b", -1.5, (98,)),), (97,)),),
+    )
     called = replace(RESPONSE, finish_reason="tool_calls", tool_calls=calls, log_probs=log_probs, cost_dollars=None)
     OutputCache(tmp_path).keep(KEY, called)
     assert OutputCache(tmp_path).find(KEY) == called

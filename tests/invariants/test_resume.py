@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
 from luthier.models.lora import attach_adapter
 from luthier.models.tuning import get_trained_state
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from luthier.tokens.pairs import Item
     from luthier.training.events import Event
+    from luthier.training.objectives.objective import StepSums
     from luthier.training.plan import Plan
 
 CONFIG = TrainingConfig(
@@ -55,7 +55,7 @@ class MortalLoss(AnswerLoss):
         self.calls, self.last_call = 0, last_call
         self.died_in = ""
 
-    def sum_loss(self, model: PeftModel, items: Sequence[Item]) -> torch.Tensor:
+    def sum_loss(self, model: PeftModel, items: Sequence[Item]) -> StepSums:
         self._count("training")
         return super().sum_loss(model, items)
 

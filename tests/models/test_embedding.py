@@ -66,3 +66,9 @@ def test_a_damaged_model_is_named_with_a_way_out(home: Home) -> None:
     with pytest.raises(StoreDamaged, match="all-MiniLM-L6-v2 cannot be loaded") as caught:
         load_embedder(home)
     assert "delete the folder" in caught.value.hint
+
+
+def test_tokens_are_counted_without_what_the_model_adds(minilm: Embedder) -> None:
+    long = "word " * (2 * WINDOW_TOKENS)
+    assert minilm.count_tokens(["", "hello", "hello world", long]) == [0, 1, 2, 2 * WINDOW_TOKENS]
+    assert minilm.count_tokens([]) == []

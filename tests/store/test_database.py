@@ -7,14 +7,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from luthier.errors import DiskFull, InvalidConfig, MachineError, StoreDamaged
+from luthier.errors import DatabaseUnavailable, DiskFull, InvalidConfig, MachineError, StoreDamaged
 from luthier.settings import Settings
 from luthier.store.database import known_revisions, open_database
 from luthier.store.locks import locked
@@ -221,6 +222,35 @@ except DiskFull as error:
     with db.session() as session:
         session.add(model("a", db))
     assert names(db) == ["a"]
+
+
+def test_a_database_that_somebody_holds_too_long_is_said(settings: Settings, db: Database) -> None:
+    holder = open_database(settings)
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")  # for the one connection that is used below
+    with holder.session() as session:
+        session.add(model("a", holder))
+        session.flush()
+        with pytest.raises(DatabaseUnavailable, match=r"luthier\.db: database is locked"), db.session() as other:
+            other.execute(text("SELECT 1"))
+        assert names(db) == []
+    assert names(db) == ["a"]
+    holder.close()
+
+
+def test_more_users_than_connections_are_told_to_come_again(db: Database) -> None:
+    few = replace(db, engine=create_engine(db.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.01))
+    with few.reading() as session:
+        session.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseUnavailable, match="every connection is in use"):
+            names(few)
+    assert names(few) == []
+    few.close()
+
+
+def test_what_was_acknowledged_is_on_the_disk(db: Database) -> None:
+    with db.reading() as session:
+        assert session.scalar(text("PRAGMA synchronous")) == 2  # FULL
 
 
 @pytest.mark.usefixtures("unprivileged")

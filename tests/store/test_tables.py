@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import StatementError
 
 from luthier.store.database import MIGRATIONS, known_revisions
-from luthier.store.tables import RunRow, Table
+from luthier.store.tables import CompletionRow, RunRow, Table
 
 if TYPE_CHECKING:
     from luthier.store.database import Database
@@ -71,3 +71,10 @@ def test_a_moment_without_time_zone_is_refused(db: Database) -> None:
     with pytest.raises(StatementError, match="has no time zone"), db.session() as session:  # noqa: PT012
         session.add(run_at(datetime(2026, 3, 1)))
         session.flush()
+
+
+def test_a_value_that_is_not_there_is_null_for_the_database_too(db: Database) -> None:
+    with db.session() as session:
+        session.add(CompletionRow(id="c", created_at=db.clock(), model="m", metadata_=None, request={}, response={}))
+    with db.reading() as session:
+        assert session.scalars(sa.select(CompletionRow.id).where(CompletionRow.metadata_.is_(None))).all() == ["c"]

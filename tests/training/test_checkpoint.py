@@ -148,7 +148,7 @@ def test_the_best_weights_are_those_of_the_best_step(
     expected, found = build_learner(), build_learner()
     for _ in range(3):
         expected.take_step(rows, learning_rate=1e-2)
-    checkpoints.restore_best(found.model, progress.best_step)
+    checkpoints.restore_weights(found.model, progress.best_step)
     assert is_same(get_trained_state(found.model), get_trained_state(expected.model))
 
 
@@ -186,7 +186,7 @@ def test_without_its_best_one_no_checkpoint_is_of_use(
     before = get_trained_state(learner.model)
     restored = checkpoints.restore(learner)
     assert restored.progress == Progress(token_budget=TrainingConfig().micro_batch_tokens)
-    assert restored.remarks[0].startswith("checkpoint step-00000005 cannot be used: of the best one, step-00000003, ")
+    assert restored.remarks[0].startswith("checkpoint step-00000005 cannot be used: it needs step-00000003, of which ")
     assert restored.remarks[-1] == "no checkpoint is sound, so the run begins anew"
     assert is_same(get_trained_state(learner.model), before)
     checkpoints.drop_after(0)
@@ -199,7 +199,7 @@ def test_the_best_weights_are_checked_once_more_in_the_end(
     checkpoints, learner, progress = saved
     truncate(tmp_path / "step-00000003")
     with pytest.raises(StoreDamaged, match=r"step-00000003: trained\.safetensors does not match its checksum"):
-        checkpoints.restore_best(learner.model, progress.best_step)
+        checkpoints.restore_weights(learner.model, progress.best_step)
 
 
 def test_a_run_without_checkpoints_begins(tmp_path: Path) -> None:

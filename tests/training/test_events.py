@@ -35,7 +35,7 @@ def test_a_rewound_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) ->
 def test_a_rewound_log_says_nothing_twice(tmp_path: Path) -> None:
     """What follows a checkpoint's own step and its validation will be said anew when the run goes on."""
     log = EventLog(tmp_path / "metrics.jsonl")
-    step = StepDone(1, 1, 1.0, loss=0.5, learning_rate=1e-3, grad_norm=1.0, tokens=8, seconds=1.0)
+    step = StepDone(1, 1, 1.0, loss=0.5, right_fraction=0.5, learning_rate=1e-3, grad_norm=1.0, tokens=8, seconds=1.0)
     kept = [RunStarted(0, 1), Notice(1, "out of memory"), step, Validated(1, 0.5, True)]
     for event in (*kept, Notice(1, "stopped early"), RunEnded(1, 1, 0.5), RunStarted(1, 1)):
         log.append(event)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
     from luthier.tokens.pairs import Item
+    from luthier.training.objectives.objective import StepSums
 
 CUDA_ERROR = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 CPU_ERROR = RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: 8 bytes")
@@ -35,10 +36,10 @@ class NarrowLoss(AnswerLoss):
         self._limit = limit
         self._error = error
 
-    def sum_loss(self, model: PeftModel, items: Sequence[Item]) -> torch.Tensor:
-        loss = super().sum_loss(model, items)
+    def sum_loss(self, model: PeftModel, items: Sequence[Item]) -> StepSums:
+        sums = super().sum_loss(model, items)
         self._refuse_large(items)
-        return loss
+        return sums
 
     def measure(self, model: PeftModel, items: Sequence[Item]) -> dict[str, float]:
         self._refuse_large(items)
@@ -159,8 +160,9 @@ def test_a_gradient_that_is_no_number_never_reaches_the_weights(
     rows: list[EncodedExample], build_learner: Callable[..., Learner]
 ) -> None:
     class BrokenLoss(AnswerLoss):
-        def sum_loss(self, model: PeftModel, items: Sequence[Item]) -> torch.Tensor:
-            return super().sum_loss(model, items) * torch.nan
+        def sum_loss(self, model: PeftModel, items: Sequence[Item]) -> StepSums:
+            sums = super().sum_loss(model, items)
+            return sums._replace(loss=sums.loss * torch.nan)
 
     learner = build_learner(BrokenLoss(shares_prefixes=False))
     before = collect_weights(learner)

@@ -13,7 +13,7 @@ from luthier.errors import RunInterrupted, TrainingDiverged
 from luthier.models.tuning import get_trained_state
 from luthier.training.checkpoint import Checkpoints
 from luthier.training.config import TrainingConfig
-from luthier.training.events import Notice, RunEnded, RunStarted, StepDone, Validated
+from luthier.training.events import Notice, RunEnded, RunStarted, Saved, StepDone, Validated
 from luthier.training.loop import train
 from luthier.training.objectives.objective import AnswerLoss
 from luthier.training.plan import plan_run
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from luthier.tokens.pairs import Item
     from luthier.training.checkpoint import Progress
     from luthier.training.events import Event
+    from luthier.training.objectives.objective import StepSums
 
 CONFIG = TrainingConfig(epochs=3, batch_size=4, learning_rate=1e-2, checkpoint_steps=3)
 STEPS = 12
@@ -110,7 +111,7 @@ class NarrowLoss(AnswerLoss):
         self._left = roomy_batches
         self._limit = limit
 
-    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> torch.Tensor:
+    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> StepSums:
         self._left -= 1
         if self._left < 0 and sum(item.token_count for item in items) > self._limit:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -125,10 +126,10 @@ class LostLoss(AnswerLoss):
         self._left = sound_batches
         self._factor = factor
 
-    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> torch.Tensor:
+    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> StepSums:
         self._left -= 1
-        loss = super().sum_loss(model, items)
-        return loss if self._left >= 0 else loss * self._factor
+        sums = super().sum_loss(model, items)
+        return sums if self._left >= 0 else sums._replace(loss=sums.loss * self._factor)
 
 
 def test_a_run_is_told_in_order_and_learns(start: Callable[..., Trial]) -> None:
@@ -139,6 +140,7 @@ def test_a_run_is_told_in_order_and_learns(start: Callable[..., Trial]) -> None:
     assert [event.step for event in pick(events, Validated)] == [2, 4, 6, 8, 10, 12]
     assert pick(events, StepDone)[-1].loss < pick(events, StepDone)[0].loss
     assert events[-1] == RunEnded(STEPS, trial.progress.best_step, trial.progress.best_loss)
+    assert pick(events, StepDone)[0].right_fraction < pick(events, StepDone)[-1].right_fraction <= 1
     assert set(pick(events, Validated)[0].metrics) == {"exact_answer_fraction", "right_token_fraction"}
 
 
@@ -157,7 +159,7 @@ def test_the_weights_that_stay_are_those_of_the_best_validation(start: Callable[
     best = min(losses, key=lambda step: losses[step])
     assert trial.progress.best_step == best < max(losses)
     kept = trial.collect_weights()
-    trial.checkpoints.restore_best(trial.model, best)
+    trial.checkpoints.restore_weights(trial.model, best)
     assert torch.equal(trial.collect_weights(), kept)
     message = f"validation loss rose from step {best} while training loss fell: kept step {best}"
     assert [event.message for event in pick(events, Notice)] == [message]
@@ -271,3 +273,23 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once(start: Callable[..., Tria
     with pytest.raises(TrainingDiverged, match="is not a finite number"):
         start().go(objective=LostLoss(sound_batches=4, factor=float("nan")), look=events.append)
     assert pick(events, StepDone)[-1].step == 4
+
+
+def test_the_last_weights_stay_when_that_is_asked(start: Callable[..., Trial]) -> None:
+    settings = {"learning_rate": 0.05, "epochs": 8, "validation": contradict(make_splits().validation)}
+    best, last = start("best", **settings), start("last", keeps="last", **settings)
+    best.go()
+    events = last.go()
+    assert last.progress.best_step == best.progress.best_step < last.plan.total_steps
+    assert not torch.equal(last.collect_weights(), best.collect_weights())
+    kept = last.collect_weights()
+    last.checkpoints.restore_weights(last.model, last.plan.total_steps)
+    assert torch.equal(last.collect_weights(), kept)
+    assert events[-1].kept_step == last.plan.total_steps
+    assert f"although step {best.progress.best_step} was better" in pick(events, Notice)[0].message
+
+
+def test_a_checkpoint_is_told_of_when_it_lies_on_the_disk(start: Callable[..., Trial]) -> None:
+    trial = start(checkpoint_steps=5, keeps="last", kept_epochs=1)
+    events = trial.go()
+    assert [event.step for event in pick(events, Saved)] == [5, 8, 10, 12]

@@ -134,7 +134,7 @@ def test_a_step_too_small_for_the_output_is_noticed(tmp_path: Path) -> None:
     save_adapter(model, tmp_path, base="tiny")
     proof = prove_learning(model, plan, start, template=TEMPLATE, folder=tmp_path)
     assert list_fallen(proof)[0] == "output_changed"
-    with pytest.raises(ProofFailed, match="differ from the base's by 0 nats"):
+    with pytest.raises(ProofFailed, match="differ from those before training by 0 nats"):
         proof.require()
 
 
@@ -144,7 +144,7 @@ def test_an_adapter_that_is_not_applied_is_noticed(trained: Trained, monkeypatch
             monkeypatch.setitem(module.scaling, "default", 0.0)
     proof = trained.prove()
     assert list_fallen(proof) == ["output_changed", "answers_end"]
-    with pytest.raises(ProofFailed, match="differ from the base's by 0 nats"):
+    with pytest.raises(ProofFailed, match="differ from those before training by 0 nats"):
         proof.require()
 
 
@@ -273,7 +273,7 @@ def test_a_model_whose_file_was_damaged_is_saved_anew_by_the_same_command(
 
     order = RunOrder("colours", tiny_base, make_splits(), CONFIG.model_copy(update={"epochs": 1}))
     with monkeypatch.context() as broken:
-        broken.setattr("luthier.training.run.save_trained", save_badly)
+        broken.setattr("luthier.training.stage.save_trained", save_badly)
         with pytest.raises(ProofFailed, match="27 of 28 saved tensors"):
             execute_run(home, order, observe=ignore)
     assert list_models(home.database) == []

@@ -12,14 +12,16 @@ import pytest
 from safetensors.torch import load_file
 
 from luthier.conversation import Conversation, Message
-from luthier.errors import RunInterrupted, RunNotResumable, TrainingDiverged
+from luthier.errors import RunInterrupted, RunNotResumable, StoreDamaged, TrainingDiverged
 from luthier.models.registry import find_model
 from luthier.store.catalog import find_artefact, get_run
 from luthier.store.inventory import describe_kept
 from luthier.training.config import TrainingConfig
-from luthier.training.events import EventLog, StepDone, Validated
+from luthier.training.events import EventLog, RunEnded, StepDone, Validated
+from luthier.training.keeping import find_finished, find_run_models
 from luthier.training.ledger import read_ledger
-from luthier.training.run import RunOrder, execute_run, find_finished
+from luthier.training.resumption import rebuild_order
+from luthier.training.run import RunOrder, execute_run
 from tests.support.chats import make_splits
 
 if TYPE_CHECKING:
@@ -200,3 +202,60 @@ def test_orders_differ_by_everything_that_changes_the_weights(tiny_base: Base) -
     ]
     assert len({order.id for order in orders}) == 5
     assert len({order.identity for order in orders}) == 4
+
+
+def test_epochs_before_the_last_can_leave_models_of_their_own(home: Home, order: RunOrder) -> None:
+    order = replace(order, config=CONFIG.model_copy(update={"keeps": "last", "kept_epochs": 2}))
+    own = execute_run(home, order, observe=ignore)
+    models = find_run_models(home, order)
+    assert models is not None
+    assert models.own.name == own.name == "colours"
+    assert [model.card.snapshot_step for model in models.snapshots] == [4, 8]
+    assert [model.name for model in models.snapshots] == ["colours-step-4", "colours-step-8"]
+    assert len({model.card.weights_hash for model in (own, *models.snapshots)}) == 3
+    rows = EventLog(home.runs / order.id / "metrics.jsonl").read()
+    losses = {row["step"]: row["loss"] for row in rows if row["event"] == "validation"}
+    assert [m.card.metrics["validation_loss"] for m in (*models.snapshots, own)] == [losses[s] for s in (4, 8, 12)]
+    shorter = replace(order, name="shorter", config=CONFIG.model_copy(update={"keeps": "last"}))
+    assert own.card.weights_hash == execute_run(home, shorter, observe=ignore).card.weights_hash
+
+
+def test_a_snapshot_s_weights_are_those_of_its_step(home: Home, order: RunOrder) -> None:
+    order = replace(order, config=CONFIG.model_copy(update={"keeps": "last", "kept_epochs": 1}))
+    execute_run(home, order, observe=ignore)
+    saved = load_file(home.models / "colours-step-8" / "adapter_model.safetensors")
+    kept = load_file(home.runs / order.id / "checkpoints" / "step-00000008" / "trained.safetensors")
+    assert {name: tensor.tolist() for name, tensor in saved.items()} == {k: t.tolist() for k, t in kept.items()}
+
+
+def test_a_run_without_validation_rows_keeps_its_last_weights(home: Home, order: RunOrder) -> None:
+    splits = replace(order.splits, validation=replace(order.splits.validation, examples=()), origin=None)
+    order = replace(order, splits=splits)
+    events: list[Event] = []
+    model = execute_run(home, order, observe=events.append)
+    assert not any(isinstance(event, Validated) for event in events)
+    assert events[-1] == RunEnded(12, 12, None)
+    assert model.card.metrics["best_step"] == 12
+    assert "validation_loss" not in model.card.metrics
+    assert "training answers" in model.card.proof["output_changed"]["detail"]
+    assert rebuild_order(home, order.id).splits.validation.examples == ()
+
+
+def test_a_run_can_go_on_from_another_run_s_adapter(home: Home, order: RunOrder) -> None:
+    first = execute_run(home, order, observe=ignore)
+    second = replace(order, name="further", start=first)
+    events: list[Event] = []
+    model = execute_run(home, second, observe=events.append)
+    losses = [event.loss for event in events if isinstance(event, StepDone)]
+    begun = EventLog(home.runs / order.id / "metrics.jsonl").read()
+    assert losses[0] < next(row["loss"] for row in begun if row["event"] == "step")
+    assert model.card.weights_hash != first.card.weights_hash
+    assert second.id != replace(second, start=None).id
+    assert rebuild_order(home, second.id).start == first
+
+
+def test_an_adapter_that_is_not_the_one_of_its_card_is_not_gone_on_from(home: Home, order: RunOrder) -> None:
+    first = execute_run(home, order, observe=ignore)
+    other = replace(first, card=first.card.model_copy(update={"weights_hash": "0" * 64}))
+    with pytest.raises(StoreDamaged, match="are not those of its card"):
+        execute_run(home, replace(order, name="further", start=other), observe=ignore)

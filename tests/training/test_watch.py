@@ -71,7 +71,9 @@ def test_patience_counts_validations_since_the_best_one() -> None:
 
 def test_learning_by_heart_is_told_with_the_step_that_is_kept() -> None:
     record = build_record((2.0, 1.5), (1.0, 1.2), (0.5, 1.3), (0.2, 1.6))
-    assert describe_overfit(record) == "validation loss rose from step 20 while training loss fell: kept step 20"
+    rise = "validation loss rose from step 20 while training loss fell"
+    assert describe_overfit(record, 20) == f"{rise}: kept step 20"
+    assert describe_overfit(record, 40) == f"{rise}: kept step 40, although step 20 was better"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_learning_by_heart_is_told_with_the_step_that_is_kept() -> None:
     ],
 )
 def test_what_is_no_overfit_is_not_called_so(judged: list[tuple[float, float]]) -> None:
-    assert describe_overfit(build_record(*judged)) == ""
+    assert describe_overfit(build_record(*judged), 0) == ""
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from luthier import __version__
-from luthier.cli import data, output
+from luthier.cli import data, jobs, keys, output
 from luthier.cli.chat import chat
 from luthier.cli.check import check
 from luthier.cli.convert import convert
@@ -20,8 +20,10 @@ from luthier.cli.eval import evaluate
 from luthier.cli.kept import lineage, models, runs, show
 from luthier.cli.preview import preview
 from luthier.cli.recipes import recipes
+from luthier.cli.serve import serve
 from luthier.cli.split import split
 from luthier.cli.tune import SettingsCommand, tune
+from luthier.cli.worker import worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +47,19 @@ data_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data_app, name="data")
+
+keys_app = typer.Typer(
+    help="Say who may use the server, and as what.",
+    epilog="\b\nExample:\n  luthier keys create --role member --name ci",
+    rich_markup_mode=None,
+)
+app.add_typer(keys_app, name="keys")
+jobs_app = typer.Typer(
+    help="See, follow, cancel, pause and resume fine-tuning jobs.",
+    epilog="\b\nExample:\n  luthier jobs list",
+    rich_markup_mode=None,
+)
+app.add_typer(jobs_app, name="jobs")
 
 
 def _add(
@@ -70,6 +85,8 @@ _add(estimate, "luthier estimate orders.jsonl --set epochs=2", kind=SettingsComm
 _add(tune, "luthier tune orders.jsonl --name orders-a --set epochs=2", kind=SettingsCommand)
 _add(evaluate, "luthier eval --model smollm2-135m --model orders-a --data data --grader json", name="eval")
 _add(chat, "luthier chat orders-a --message 'Extract: Zoe ordered 2 lamps.'")
+_add(serve, "luthier serve --alias gpt-4o-mini-2024-07-18=smollm2-135m")
+_add(worker, "luthier worker")
 _add(models, "luthier models --json")
 _add(runs, "luthier runs --json")
 _add(show, "luthier show orders-a")
@@ -81,10 +98,22 @@ _add(data.show, "luthier data show orders", group=data_app)
 _add(data.diff, "luthier data diff orders@1 orders@2", group=data_app)
 _add(data.log, "luthier data log orders", group=data_app)
 _add(data.write, "luthier data write orders@1 old.jsonl", group=data_app)
+_add(keys.create, "luthier keys create --role member --name ci --json", group=keys_app)
+_add(keys.list_, "luthier keys list", name="list", group=keys_app)
+_add(keys.revoke, "luthier keys revoke key_01m2n3p4", group=keys_app)
+_add(jobs.list_, "luthier jobs list --json", name="list", group=jobs_app)
+_add(jobs.show, "luthier jobs show ftjob-01m2n3p4", group=jobs_app)
+_add(jobs.events, "luthier jobs events ftjob-01m2n3p4", group=jobs_app)
+_add(jobs.follow, "luthier jobs follow ftjob-01m2n3p4", group=jobs_app)
+_add(jobs.cancel, "luthier jobs cancel ftjob-01m2n3p4", group=jobs_app)
+_add(jobs.pause, "luthier jobs pause ftjob-01m2n3p4", group=jobs_app)
+_add(jobs.resume, "luthier jobs resume ftjob-01m2n3p4", group=jobs_app)
 
 
+@jobs_app.callback(invoke_without_command=True)
+@keys_app.callback(invoke_without_command=True)
 @data_app.callback(invoke_without_command=True)
-def show_data_help(context: typer.Context) -> None:
+def show_group_help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         output.write(context.get_help())
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.cli import output
-from luthier.cli.options import AsJson, EngineKind, MaxTokens, Seed, Structure, Temperature, TopP
+from luthier.cli.options import AsJson, EngineKind, MaxTokens, Seed, Server, Structure, Temperature, TopP
 from luthier.errors import UsageError
 
 
@@ -39,6 +39,7 @@ def chat(
         typer.Option(metavar="COUNT", min=0, max=20, help="With --json: each token's, and so many alternatives."),
     ] = None,
     engine: EngineKind = "torch",
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Talk with a model, or ask it one thing with --message.
@@ -61,8 +62,11 @@ def chat(
         seed=seed,
         top_log_probs=read_log_probs(log_probs, as_json=as_json),
     )
-    request = pipeline.build_request(model, (), sampling=sampling, structure=structure, tools=tools)
-    with open_talk(request, system, engine, is_streaming=question is None) as talk:
+    home, (name,) = pipeline.reach_models([model], server)
+    request = pipeline.build_request(name, (), sampling=sampling, structure=structure, tools=tools)
+    if system is None:
+        system = pipeline.find_server_prompt(model, server)
+    with open_talk(request, system, engine, home=home, is_streaming=question is None) as talk:
         if question is None:
             converse(talk)
         else:

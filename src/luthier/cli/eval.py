@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from luthier.cli import output
-from luthier.cli.options import AsJson, EngineKind, MaxTokens, Seed, Structure, Temperature, TopP
+from luthier.cli.options import AsJson, EngineKind, MaxTokens, Seed, Server, Structure, Temperature, TopP
 from luthier.errors import UsageError
 
 
@@ -36,6 +36,7 @@ def evaluate(
     seed: Seed = None,
     structure: Structure = None,
     engine: EngineKind = "torch",
+    server: Server = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Also write a page that opens offline.")
     ] = None,
@@ -44,23 +45,21 @@ def evaluate(
     """Measure one model, or compare two and decide.
 
     Every answer to the test set is graded, a tool call against the reference's. With two models, the verdict says
-    whether to ship the second. A row without an answer, such as one that is too long, counts as not passed.
-    Of pairs of a preferred and a rejected answer it is measured which one the model leans to, against its base or a
-    second model. The exit code is 0 without a verdict or for the verdict "ship", and 1 for any other verdict.
+    whether to ship the second. A row without an answer, such as one that is too long, counts as not passed. Of pairs
+    of a preferred and a rejected answer it is measured which one the model leans to, against its base or a second.
+    The exit code is 0 without a verdict or for the verdict "ship", and 1 for any other verdict.
     """
     from luthier import pipeline
     from luthier.cli.progress import show_progress
     from luthier.cli.render_order import render_measurement
     from luthier.engine.protocol import Sampling
 
-    if not models or len(models) > 2:
-        raise UsageError(f"{len(models or [])} models were named", hint="give --model once, or twice to compare")
+    home, named = pipeline.reach_models(require_one_or_two(models), server)
     sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
-    home = pipeline.open_home()
     with show_progress() as progress:
-        pipeline.fetch_bases(models, home=home, progress=progress)
+        pipeline.fetch_bases(named, home=home, progress=progress)
         result = pipeline.measure(
-            models,
+            named,
             data,
             grader=grader,
             sampling=sampling,
@@ -72,3 +71,9 @@ def evaluate(
         )
     is_good = result.verdict is None or result.verdict.decision == "ship"
     output.emit(result.to_json(), render_measurement(result, page=report), as_json=as_json, is_good=is_good)
+
+
+def require_one_or_two(models: list[str] | None) -> list[str]:
+    if not models or len(models) > 2:
+        raise UsageError(f"{len(models or [])} models were named", hint="give --model once, or twice to compare")
+    return models

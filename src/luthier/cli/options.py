@@ -7,6 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Work with the Luthier server at this address; LUTHIER_SERVER names one for all commands."
+    ),
+]
 BaseName = Annotated[
     str,
     typer.Option(metavar="NAME", help="Base model: smollm2-135m, a folder, or a name on the Hugging Face hub."),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from luthier.pipeline import Progress
-    from luthier.training.events import Event, StepDone, Validated
+    from luthier.training.events import Event, RunEnded, StepDone, Validated
 
 SECONDS_BETWEEN_LINES = 10  # in a log: often enough to see that it lives, seldom enough to read
 SECONDS_WITHOUT_BAR = 1  # what is done so soon needs no bar
@@ -124,7 +124,7 @@ class Narrator:
             case Notice():
                 self._display.print_line(event.message)
             case RunEnded():
-                self._display.print_line(f"kept step {event.best_step}, with validation loss {event.best_loss:.4f}")
+                self._display.print_line(_describe_end(event))
 
     def _describe_step(self, event: StepDone) -> str:
         from luthier.evaluation.wording import phrase_seconds
@@ -134,6 +134,11 @@ class Narrator:
             return detail
         seconds_left = (event.total_steps - event.step) * sum(self._seconds) / len(self._seconds)
         return f"{detail}, {phrase_seconds(seconds_left)} left"
+
+
+def _describe_end(event: RunEnded) -> str:
+    loss = "" if event.validation_loss is None else f", with validation loss {event.validation_loss:.4f}"
+    return f"kept step {event.kept_step}{loss}"
 
 
 def _describe_validation(event: Validated) -> str:

@@ -32,12 +32,19 @@ def render_model(model: TunedModel) -> str:
     return "\n".join(
         [
             f"model {model.name}, {model.card.kind}",
-            f"  validation loss {metrics['validation_loss']:.4f}, at step {metrics['best_step']} of {metrics['steps']}",
+            f"  {_describe_loss(metrics)}, at step {metrics['best_step']} of {metrics['steps']}",
             f"  {metrics['tokens']} tokens in {phrase_seconds(metrics['seconds'])}, run {model.card.run}",
             f"  {model.folder}",
             *render_proof(model.card.proof),
         ]
     )
+
+
+def _describe_loss(metrics: dict[str, Any]) -> str:
+    """Of a model that was trained without validation rows, that of the rows that it learned from."""
+    if "validation_loss" in metrics:
+        return f"validation loss {metrics['validation_loss']:.4f}"
+    return f"training loss {metrics['training_loss']:.4f}"
 
 
 def render_evaluation(report: EvalReport, *, page: Path | None = None) -> str:

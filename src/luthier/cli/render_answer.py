@@ -43,5 +43,5 @@ def describe_answer(model: str, response: Response) -> dict[str, Any]:
 
 
 def _describe_token(each: TokenLogProb) -> dict[str, Any]:
-    others = [{"token": token, "logprob": log_prob} for token, log_prob in each.alternatives]
+    others = [{"token": other.token, "logprob": other.log_prob} for other in each.alternatives]
     return {"token": each.token, "logprob": each.log_prob, "top_logprobs": others}

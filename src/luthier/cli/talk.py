@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from luthier.engine.answer import Answer
     from luthier.engine.protocol import Engine, Request, Response
     from luthier.pipeline import EngineKind
+    from luthier.store.home import Home
 
 COMMANDS = "/reset forgets the conversation, /system TEXT sets the system prompt, /exit ends; Ctrl-C ends an answer"
 
@@ -94,11 +95,13 @@ class Talk:
 
 
 @contextmanager
-def open_talk(request: Request, system: str | None, kind: EngineKind, *, is_streaming: bool) -> Iterator[Talk]:
+def open_talk(
+    request: Request, system: str | None, kind: EngineKind, *, home: Home, is_streaming: bool
+) -> Iterator[Talk]:
     """Fetches and finds the model before anything is asked, and closes its engine in the end. Raises UnknownModel."""
     from luthier import pipeline
 
-    home, model = pipeline.open_home(), request.model
+    model = request.model
     pipeline.fetch_bases([model], home=home, progress=pipeline.Progress(announce=output.note))
     if system is None:
         system = pipeline.find_system_prompt(home, model)

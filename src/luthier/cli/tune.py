@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from luthier.cli import output
-from luthier.cli.options import AsJson, Assignments, BaseName, Recipe
+from luthier.cli.options import AsJson, Assignments, BaseName, Recipe, Server
 from luthier.cli.processes import Processes, RepeatableCommand, in_processes
 from luthier.errors import UsageError
 
 if TYPE_CHECKING:
     from luthier.models.registry import TunedModel
+
+AT_SERVER = frozenset({"data", "base", "name", "assignments", "server", "as_json"})
+"""What a job on a server takes."""
 
 BESIDE_RESUME = frozenset({"context", "resumed", "trackers", "processes", "as_json"})
 """What may be chosen anew when a run goes on; all else stands in its record."""
@@ -57,6 +61,7 @@ def tune(
         typer.Option("--resume", metavar="RUN", help="Go on with a run by its id, from what the home keeps about it."),
     ] = None,
     processes: Processes = 1,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a base model on a file of examples.
@@ -64,11 +69,14 @@ def tune(
     The result is a registered model. What is not set follows from the rows, the base and this machine. A single
     file is dealt as by `luthier split`, and its test rows are not trained on. The same command again goes on with
     a run that was stopped, and so does --resume, without the file.
+    With a server, a job there does it, on all rows of a file; --name then is the suffix of the model's name.
     """
     from luthier import pipeline
     from luthier.cli.progress import show_progress
     from luthier.training.config import parse_assignments
 
+    if tune_elsewhere(context, server):
+        return
     _require_one_source(context, data, resumed)
     wish: Any = {"base": base, "recipe": recipe, "settings": parse_assignments(assignments or [])}
     wish["probes_rate"] = probes_rate
@@ -80,6 +88,28 @@ def tune(
         model = pipeline.resume(resumed, **told) if resumed else pipeline.tune(data or "", **wish, name=name, **told)
     if is_main:
         _print_model(model, as_json=as_json)
+
+
+def tune_elsewhere(context: typer.Context, address: str | None) -> bool:
+    """Whether a server is meant; then it has been done there. Raises UsageError for what jobs cannot be told."""
+    from luthier import pipeline
+    from luthier.cli.jobs import watch_job
+    from luthier.training.config import parse_assignments
+
+    server = pipeline.find_server(address, settings=pipeline.open_home().settings)
+    if server is None:
+        return False
+    chosen = context.params
+    given = [parameter for parameter in context.command.params if _is_given(context, parameter.name or "")]
+    refused = [parameter.opts[0] for parameter in given if parameter.name not in AT_SERVER]
+    if refused or not chosen["data"]:
+        what = f"a job on a server has no {refused[0]}" if refused else "`tune` needs data"
+        raise UsageError(what, hint="write luthier tune FILE --server URL, with --base, --name or --set")
+    with closing(server):
+        settings = parse_assignments(chosen["assignments"] or [])
+        job = pipeline.create_job(server, chosen["data"], base=chosen["base"], suffix=chosen["name"], settings=settings)
+        watch_job(server, job.id, as_json=chosen["as_json"])
+    return True
 
 
 def _require_one_source(context: typer.Context, data: str | None, resumed: str | None) -> None:

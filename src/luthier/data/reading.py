@@ -38,6 +38,6 @@ def load_dataset(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> Dataset:
 def read_written(content: bytes, path: Path) -> Dataset:
     """The rows of a file that was written from a Dataset, and so from rows that have been checked already."""
     # Not by splitlines(), for which some characters inside a row end a line.
-    lines = content.removesuffix(b"\n").split(b"\n")
+    lines = content.removesuffix(b"\n").split(b"\n") if content else []
     examples = (build_example(number, json.loads(line)) for number, line in enumerate(lines, 1))
     return Dataset(path.stem, path, tuple(example for example in examples if example))

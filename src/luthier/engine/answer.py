@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from threading import Condition
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from luthier.errors import LuthierError, RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
     from luthier.engine.protocol import Piece, Response
 
@@ -59,12 +61,24 @@ class Answer:
         self.fail(RequestCancelled("the request was cancelled"))
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """`listener` is called, in the thread that changes the answer, at each change and at once if there was one."""
+        """`listener` is called, in the thread that changes the answer, at each change and at once if there was one.
+
+        What a listener raises goes to `threading.excepthook`: an answer is no affair of the others in its batch.
+        """
         with self._changed:
             self._listeners.append(listener)
             has_changed = bool(self._pieces) or self.is_done
         if has_changed:
-            listener()
+            with _Reported():
+                listener()
+
+    def read_new(self, position: int) -> list[Piece]:
+        """The pieces from `position` on that are there by now; never waits.
+
+        Whoever reads so asks `is_done` first: what is there then, is all.
+        """
+        with self._changed:
+            return self._pieces[position:]
 
     def add(self, piece: Piece) -> None:
         with self._changed:
@@ -97,4 +111,20 @@ class Answer:
             self._changed.notify_all()
             listeners = list(self._listeners)
         for listener in listeners:
-            listener()
+            with _Reported():
+                listener()
+
+
+class _Reported:
+    """An error inside the block ends the block alone, and is told as an error that ends a thread is."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        threading.excepthook(threading.ExceptHookArgs((kind, error, traceback, threading.current_thread())))
+        return True

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from luthier.conversation import ToolCall
+from luthier.conversation import Message, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from luthier.conversation import Conversation, Message
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from luthier.conversation import Conversation
     from luthier.engine.answer import Answer
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -38,8 +41,9 @@ class Sampling(BaseModel):
     top_k: int = Field(default=0, ge=0)
     """Only so many of the likeliest tokens are considered; 0 for all."""
 
-    max_tokens: int = Field(default=256, ge=1)
-    """Longest answer in tokens; a longer one is cut and its finish_reason is `length`."""
+    max_tokens: int | None = Field(default=256, ge=1)
+    """Longest answer in tokens; a longer one is cut and its finish_reason is `length`. None: as far as the context
+    goes."""
 
     stop: tuple[str, ...] = Field(default=(), max_length=4)
     """Texts that end an answer; they are not part of it."""
@@ -74,24 +78,42 @@ class Structure:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`tools` is the JSON text of OpenAI's tool list; `deadline_seconds` counts from when the request is submitted."""
+    """`tools` is the JSON text of OpenAI's tool list; `deadline_seconds` counts from when the request is submitted.
+
+    A tool with `"strict": true` is called with arguments as its schema says, whoever chooses to call it. Without
+    `parallel_tool_calls` the answer holds one call at most.
+    """
 
     model: str
     messages: tuple[Message, ...]
     sampling: Sampling
     tools: str = ""
     tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
     structure: Structure | None = None
     deadline_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogProb:
-    """In nats, of the model's own distribution: before temperature, penalties and structure. `token` is its text."""
+class Alternative(NamedTuple):
+    """What could have come instead of a token, or the token itself; as `TokenLogProb` describes one."""
 
     token: str
     log_prob: float
-    alternatives: tuple[tuple[str, float], ...] = ()
+    utf8: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogProb:
+    """In nats, of the model's own distribution: before temperature, penalties and structure. `token` is its text.
+
+    `utf8` are the bytes that it adds to the answer, which may be part of a character: None where they are not known, or
+    it is a control token.
+    """
+
+    token: str
+    log_prob: float
+    alternatives: tuple[Alternative, ...] = ()
+    utf8: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +219,16 @@ class Scorer(Protocol):
     ) -> list[Likelihood]:
         """In their order; `on_progress` is called with the number finished since the last call."""
         ...
+
+
+class EmbeddedTexts(NamedTuple):
+    """`vectors` (N, D) are of unit length, in the order of the texts; `token_counts` leave special tokens out."""
+
+    vectors: NDArray[np.float32]
+    token_counts: list[int]
+
+
+class Embed(Protocol):
+    """Turns texts into vectors; fails with EngineUnavailable while whatever does it is away."""
+
+    def __call__(self, texts: Sequence[str]) -> EmbeddedTexts: ...

@@ -109,7 +109,8 @@ def _cut(message: Message, request: Request) -> tuple[str, FinishReason, int]:
     cut = cut_at_stop(message.content, request.sampling.stop)
     text = message.content if cut is None else cut
     words = WORD.findall(text)
-    if len(words) > request.sampling.max_tokens:
-        return "".join(words[: request.sampling.max_tokens]), "length", request.sampling.max_tokens
+    limit = request.sampling.max_tokens
+    if limit is not None and len(words) > limit:
+        return "".join(words[:limit]), "length", limit
     calls = len(message.tool_calls) if cut is None else 0
     return text, "tool_calls" if calls else "stop", len(words) + calls

@@ -60,6 +60,7 @@ def cache_key(identity: ModelIdentity, engine_name: str, request: Request, *, pr
             "prompt": Conversation(request.messages, request.tools).fingerprint(),
             "prompt_hash": prompt_hash,
             "tool_choice": request.tool_choice,
+            "parallel_tool_calls": request.parallel_tool_calls,
             "structure": [structure.kind, structure.value] if structure else None,
         }
     )

@@ -29,7 +29,7 @@ LIBRARIES: dict[Tuning, str] = {"lora": "peft", "qlora": "peft", "full": "transf
 
 class ModelCard(BaseModel):
     """`rows` counts what of `data` was used, and `proof` holds the gates that the trained weights have passed; both are
-    empty for models that are older.
+    empty for models that are older. `snapshot_step` is the step of one that an epoch in the midst of its run has left.
 
     `trained_on` holds the prompt fingerprints of the training rows; it is kept in a file of its own.
     """
@@ -48,6 +48,7 @@ class ModelCard(BaseModel):
     metrics: dict[str, Any]
     proof: dict[str, Any] = Field(default_factory=dict)
     run: str
+    snapshot_step: int | None = None
     luthier_version: str
     created_at: datetime
     trained_on: frozenset[str] = Field(default=frozenset(), exclude=True)

@@ -74,6 +74,13 @@ class Embedder:
         vectors: NDArray[np.float32] = sums / np.linalg.norm(sums, axis=1, keepdims=True)
         return vectors
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Of each text alone, without [CLS] and [SEP]."""
+        counts = [0] * len(texts)
+        for window in self._cut_windows(texts):
+            counts[window.text] += len(window.ids)
+        return counts
+
     def _cut_windows(self, texts: Sequence[str]) -> list[Window]:
         if not texts:
             return []

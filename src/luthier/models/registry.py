@@ -11,6 +11,7 @@ from luthier.models.card import ModelCard, read_card, write_card
 from luthier.models.catalog import EMBEDDED_BASES, Base, locate_base
 from luthier.store import catalog as kept
 from luthier.store.files import replace_folder
+from luthier.store.published import find_published
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +56,9 @@ def keep_model(home: Home, card: ModelCard, write_weights: Callable[[Path], None
 
 
 def find_model(home: Home, name: str) -> TunedModel:
-    """Raises UnknownModel, with the near names as its hint."""
-    record = kept.get_model(home.database, name)
+    """By its own name, or by the one that a job has given it. Raises UnknownModel, with the near names as its hint."""
+    published = find_published(home.database, name)
+    record = kept.get_model(home.database, published.model_name if published else name)
     folder = home.models / record.name
     return TunedModel(record.name, folder, read_card(folder))
 

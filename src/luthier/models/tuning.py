@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import torch
 from peft import PeftModel
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from luthier.errors import StoreDamaged
 from luthier.models.full import FullModel, save_full
@@ -70,6 +70,16 @@ def set_trained_state(model: TrainedModel, state: Mapping[str, torch.Tensor]) ->
         model.set_masters(state)
     else:
         set_adapter_state(model, state)
+
+
+def resume_trained(model: TrainedModel, folder: Path, *, weights_hash: str) -> None:
+    """Brings the model to what `save_trained` wrote there. Raises StoreDamaged unless it is what has this hash."""
+    try:
+        set_trained_state(model, {saved.name: saved.tensor for saved in read_saved(folder)})
+    except (OSError, SafetensorError) as error:
+        raise StoreDamaged(f"{folder} cannot be read: {error}", hint="tune that model again") from error
+    if digest_trained(model) != weights_hash:
+        raise StoreDamaged(f"the weights in {folder} are not those of its card", hint="tune that model again")
 
 
 def save_trained(model: TrainedModel, folder: Path, *, base: LoadedBase) -> None:

@@ -15,11 +15,15 @@ from luthier.pipeline.demo import DemoResult, demo
 from luthier.pipeline.engines import EngineKind, start_engine, use_engine
 from luthier.pipeline.evaluation import compare, evaluate, fetch_bases, write_report
 from luthier.pipeline.home import open_home
+from luthier.pipeline.jobs import JobChange, JobDesk, follow_job, open_jobs
 from luthier.pipeline.kept import list_bases, list_models, list_runs, show
+from luthier.pipeline.keys import OwnKey, create_key, ensure_own_key, list_keys, read_own_key, revoke_key
 from luthier.pipeline.preference import measure, order_pairs
 from luthier.pipeline.progress import Progress
 from luthier.pipeline.recipes import list_recipes, read_recipe
 from luthier.pipeline.resumption import resume
+from luthier.pipeline.servers import create_job, find_server, reach_models
+from luthier.pipeline.shelf import find_server_prompt, open_shelf
 from luthier.pipeline.tokens import measure_lengths, open_meter, preview, write_preview
 from luthier.pipeline.training import DEFAULT_BASE, estimate, rehearse, tune
 from luthier.pipeline.versions import add_data, diff_data, find_data, list_data, log_data, show_data, write_data
@@ -28,6 +32,9 @@ __all__ = [
     "DEFAULT_BASE",
     "DemoResult",
     "EngineKind",
+    "JobChange",
+    "JobDesk",
+    "OwnKey",
     "Progress",
     "add_data",
     "build_request",
@@ -35,17 +42,24 @@ __all__ = [
     "check",
     "compare",
     "convert",
+    "create_job",
+    "create_key",
     "curate",
     "demo",
     "diff_data",
+    "ensure_own_key",
     "estimate",
     "evaluate",
     "explain_rule",
     "fetch_bases",
     "find_data",
+    "find_server",
+    "find_server_prompt",
     "find_system_prompt",
+    "follow_job",
     "list_bases",
     "list_data",
+    "list_keys",
     "list_models",
     "list_recipes",
     "list_rules",
@@ -56,13 +70,18 @@ __all__ = [
     "measure_lengths",
     "mend",
     "open_home",
+    "open_jobs",
     "open_meter",
+    "open_shelf",
     "order_pairs",
     "preview",
+    "reach_models",
+    "read_own_key",
     "read_recipe",
     "refuse_log",
     "rehearse",
     "resume",
+    "revoke_key",
     "show",
     "show_data",
     "split",

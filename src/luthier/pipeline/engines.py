@@ -47,9 +47,14 @@ def start_engine(
         return RemoteEngine(home.settings, is_streaming=is_streaming)
 
     def start_local() -> Engine:
-        return _start_vllm(home, announce) if kind == "vllm" else start_torch(home)
+        return start_local_engine(home, kind, announce=announce)
 
     return RoutingEngine([Route(is_remote, start_remote), Route(lambda model: True, start_local)])
+
+
+def start_local_engine(home: Home, kind: EngineKind, *, announce: Announce = silent) -> Engine:
+    """Answers for the models of this machine alone; to be closed by whoever starts it."""
+    return _start_vllm(home, announce) if kind == "vllm" else start_torch(home)
 
 
 def start_torch(home: Home) -> TorchEngine:

@@ -19,11 +19,13 @@ def show(name: str, *, home: Home | None = None) -> dict[str, Any]:
     else.
     """
     from luthier.store.inventory import describe_kept
+    from luthier.store.published import find_published
     from luthier.training.ledger import read_ledger
     from luthier.training.planning.choices import read_choices
 
     home = home or open_home()
-    found = describe_kept(home.database, name)
+    published = find_published(home.database, name)
+    found = describe_kept(home.database, published.model_name if published else name)
     if found["run"] and _was_killed(home, found["run"]["id"], found["run"]["status"]):
         found["run"]["status"] = "interrupted"
     if found["kind"] != "run":

@@ -23,10 +23,10 @@ def resume(
 
     Raises UnknownArtefact, or RunNotResumable when its rows or its base are not there any more as they were.
     """
+    from luthier.training.keeping import find_finished
     from luthier.training.naming import name_order
     from luthier.training.processes.group import join_group, main_first
     from luthier.training.resumption import rebuild_order
-    from luthier.training.run import find_finished
     from luthier.training.trackers.registry import require_trackers
 
     require_trackers(trackers)

@@ -48,9 +48,9 @@ def tune(
     the run: tensorboard, wandb, mlflow. In a process that torchrun has started it trains together with the others.
     The same call again goes on with a run that was stopped, or returns the model that it has already made.
     """
+    from luthier.training.keeping import find_finished
     from luthier.training.naming import name_order
     from luthier.training.processes.group import join_group, main_first
-    from luthier.training.run import find_finished
     from luthier.training.trackers.registry import require_trackers
 
     require_trackers(trackers)

@@ -5,22 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from fsspec.core import url_to_fs
 
 from luthier.errors import InvalidConfig, StoreDamaged, UnknownArtefact
 from luthier.store.files import write_atomic
 
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+
+class Storage(NamedTuple):
+    """A file system and a folder of it."""
+
+    files: AbstractFileSystem
+    root: str
+
 
 class BlobStore:
     """`url` is a local path or any fsspec address. Contents lie in folders of the first two hex digits."""
 
     def __init__(self, url: str) -> None:
-        try:
-            self._files, self._root = url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            hint = "such as /data/blobs, or s3://bucket/folder with s3fs installed"
-            raise InvalidConfig(f"storage_url {url!r} cannot be used: {error}", hint=hint) from error
+        self._files, self._root = open_storage(url)
 
     def put(self, content: bytes) -> str:
         """The SHA-256 as 64 hex digits; the same content is kept once, and a damaged copy of it is mended."""
@@ -55,3 +62,12 @@ class BlobStore:
 
     def _place(self, digest: str) -> str:
         return f"{self._root}/{digest[:2]}/{digest}"
+
+
+def open_storage(url: str) -> Storage:
+    """Raises InvalidConfig for an address that cannot be used."""
+    try:
+        return Storage(*url_to_fs(url))
+    except (ValueError, ImportError) as error:
+        hint = "such as /data/blobs, or s3://bucket/folder with s3fs installed"
+        raise InvalidConfig(f"storage_url {url!r} cannot be used: {error}", hint=hint) from error

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
+import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
-from luthier.errors import DiskFull, InvalidConfig, MachineError, StoreDamaged
-from luthier.store.files import DISK_FULL_HINT, NOT_WRITABLE_HINT, translate_disk_errors
+from luthier.errors import InvalidConfig, StoreDamaged
+from luthier.store.database_errors import translate_database_errors
+from luthier.store.files import translate_disk_errors
 from luthier.store.locks import locked
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_SECONDS = 30  # a writer holds the lock for milliseconds; this covers a machine under heavy load
+CONNECTIONS = 10
+CONNECTIONS_AT_PEAK = 50  # a server of ours has 40 threads that may each want one, and its own clockworks
+POSTGRESQL_CONNECT = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+"""Seconds after which a server that is gone without a word is given up."""
+MIGRATION_LOCK = 0x6C757468  # any number, as long as it is always the same one
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Database:
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Session]:
         with (
-            _translate_errors(self.place),
+            translate_database_errors(self.place),
             Session(engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -69,15 +76,26 @@ def open_database(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     """Creates the database or brings it up to date, alone, however many processes open it at once.
 
     Raises InvalidConfig for an address that cannot be used, StoreDamaged for a file that is no database or
-    comes from a newer Luthier, and MachineError where it cannot be written.
+    comes from a newer Luthier, DatabaseUnavailable where no server answers, and MachineError where it cannot be
+    written.
     """
     url = _parse_url(settings.resolved_database_url)
     place = _place(url)
-    with _translate_errors(place), _alone(url):
+    with translate_database_errors(place), _alone(url):
         engine = _connect(url)
         with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
             _migrate(connection, place)
     return Database(engine, place, clock)
+
+
+def hold_name(session: Session, name: str) -> None:
+    """Nobody else gets past this with the same name until the transaction ends.
+
+    On SQLite a transaction that may write is alone already.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def known_revisions() -> list[str]:
@@ -118,15 +136,34 @@ def _alone(url: URL) -> Iterator[None]:
 
 def _connect(url: URL) -> Engine:
     if not _is_sqlite(url):
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+        # What the address itself says about a connection wins.
+        arguments = {name: value for name, value in POSTGRESQL_CONNECT.items() if name not in url.query}
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **_pool_size())
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
+    size = _pool_size() if url.database else {}  # a database in memory has the one connection
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, **size)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def _pool_size() -> dict[str, Any]:
+    return {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS_AT_PEAK - CONNECTIONS}
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    # A process that is frozen in the middle of a transaction must not hold up the others for ever.
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
+    cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
+    cursor.close()
+    connection.commit()
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
     connection.execute("PRAGMA foreign_keys = ON")
 
 
@@ -137,6 +174,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection, place: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     known = known_revisions()
     revision = _revision(connection)
     if revision == known[-1]:
@@ -160,22 +199,3 @@ def _revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
-
-
-@contextmanager
-def _translate_errors(place: str) -> Iterator[None]:
-    """Only what the file or the disk is to blame for; a wrong statement passes unchanged."""
-    try:
-        yield
-    except DBAPIError as error:
-        if not isinstance(error.orig, sqlite3.Error):
-            raise
-        code = error.orig.sqlite_errorcode
-        if code == sqlite3.SQLITE_IOERR_WRITE or code & 0xFF == sqlite3.SQLITE_FULL:
-            raise DiskFull(f"{place}: no room: {error.orig}", hint=DISK_FULL_HINT) from error
-        if code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-            raise MachineError(f"{place}: {error.orig}", hint=NOT_WRITABLE_HINT) from error
-        if code & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            hint = "restore it from a backup, or move it away to begin a new one"
-            raise StoreDamaged(f"{place}: {error.orig}", hint=hint) from error
-        raise

@@ -25,23 +25,24 @@ NOT_WRITABLE_HINT = "make it writable, or point LUTHIER_HOME at a folder that is
 NOT_WRITABLE_ERRNOS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
     """A reader sees the old file or all of the new one, also after a power cut; text is written as UTF-8.
 
-    Missing folders are created. Raises DiskFull or MachineError, and then leaves things as they were.
+    Missing folders are created; `mode` is less what the umask takes. Raises DiskFull or MachineError, and then leaves
+    things as they were.
     """
-    with replace_file(path) as file:
+    with replace_file(path, mode=mode) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[BinaryIO]:
+def replace_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """As `write_atomic`, for what is too large to be in memory: the file becomes `path` when the block ends well."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

@@ -55,6 +55,11 @@ class Home:
         """Rows of kept datasets, written out for what reads files."""
         return _ready(self.settings.home_path / "data")
 
+    @property
+    def keys(self) -> Path:
+        """Secrets of this installation, for the user alone who runs it."""
+        return _ready(self.settings.home_path / "keys", mode=0o700)
+
     # The imports below wait for their first use, so that a command without a database starts quickly.
 
     def lock_of(self, run_id: str) -> Path:
@@ -75,10 +80,10 @@ class Home:
         return BlobStore(self.settings.resolved_storage_url)
 
 
-def _ready(folder: Path) -> Path:
+def _ready(folder: Path, *, mode: int = 0o777) -> Path:
     try:
         with translate_disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         is_in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         reason = "a file is in the way" if is_in_the_way else str(error.strerror).lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, MetaData, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Integer, MetaData, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Table(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name
         datetime: UtcDateTime,
-        dict[str, Any]: JSON,
-        list[dict[str, Any]]: JSON,
+        dict[str, Any]: JSON(none_as_null=True),
+        list[dict[str, Any]]: JSON(none_as_null=True),
     }
 
 
@@ -105,7 +105,7 @@ class KeyRow(Table):
 
 
 class FileRow(Table):
-    """An uploaded file, or one that a job made; its bytes are the blob `digest`."""
+    """An uploaded file, or one that a job made; its content lies in the storage under its id."""
 
     __tablename__ = "files"
 
@@ -148,10 +148,12 @@ class UploadPartRow(Table):
 
 
 class JobRow(Table):
-    """A fine-tuning job: what was asked for, how far it is, and who works on it until when.
+    """A fine-tuning job: what was asked for, how far it is, and who works on it.
 
-    `attempt` counts claims and fences writes: only the holder of the latest attempt may change the job. `wanted` is
-    what somebody asked a running job to do: cancel or pause.
+    `attempt` counts claims and fences writes: only the holder of the latest attempt may change the job. `worker` is
+    who holds it, and `beats` grows for as long as that worker is well. `wanted` is what the holder is asked to do:
+    pause. `is_checked` says that its files were found good. From `saved_step` training can go on; `barren_attempts`
+    were claimed since that last grew.
     """
 
     __tablename__ = "jobs"
@@ -165,6 +167,7 @@ class JobRow(Table):
     created_by: Mapped[str | None]
     request: Mapped[dict[str, Any]]
     request_fingerprint: Mapped[str] = mapped_column(index=True)
+    is_checked: Mapped[bool]
     model: Mapped[str]
     base_model: Mapped[str]
     training_file: Mapped[str]
@@ -182,10 +185,29 @@ class JobRow(Table):
     error: Mapped[dict[str, Any] | None]
     run_id: Mapped[str | None]
     step: Mapped[int]
+    saved_step: Mapped[int]
     attempt: Mapped[int]
     barren_attempts: Mapped[int]
-    worker: Mapped[str | None]
-    lease_until: Mapped[datetime | None] = mapped_column(index=True)
+    beats: Mapped[int]
+    worker: Mapped[str | None] = mapped_column(index=True)
+
+
+class WorkerRow(Table):
+    """A process that works on jobs: which one of which machine, and when it was last well.
+
+    `machine` is the same for processes that see one another's ids, and empty where that cannot be told. `start_ticks`
+    tells a process from a later one of the same id.
+    """
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    machine: Mapped[str]
+    pid: Mapped[int]
+    start_ticks: Mapped[int] = mapped_column(BigInteger)
+    started_at: Mapped[datetime]
+    beaten_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class JobEventRow(Table):
@@ -193,7 +215,12 @@ class JobEventRow(Table):
 
     __tablename__ = "job_events"
 
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    number: Mapped[int] = mapped_column(
+        # SQLite numbers rows by itself only in a column of exactly this type, which has 64 bits there.
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    )
     id: Mapped[str] = mapped_column(unique=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     created_at: Mapped[datetime]

@@ -63,7 +63,7 @@ class ChatTemplate:
         self._refuse_control_tokens(messages, tools)
         try:
             text = self.tokenizer.apply_chat_template(
-                [_to_template(message) for message in messages],
+                [_to_template(message, knows_developer="developer" in self.text) for message in messages],
                 tools=json.loads(tools) if tools else None,
                 add_generation_prompt=opens_answer,
                 tokenize=False,
@@ -107,10 +107,15 @@ def _texts_of(message: Message) -> list[str]:
     return [message.content, *(text for call in message.tool_calls for text in (call.name, call.arguments))]
 
 
-def _to_template(message: Message) -> dict[str, Any]:
-    """Templates expect a tool call's arguments as an object, where the OpenAI format has JSON text."""
+def _to_template(message: Message, *, knows_developer: bool) -> dict[str, Any]:
+    """Templates expect a tool call's arguments as an object, where the OpenAI format has JSON text.
+
+    OpenAI's developer is who others call system: most templates do not know the word, and some would drop the message.
+    """
     row = message.to_openai()
     row.pop("weight", None)
+    if message.role == "developer" and not knows_developer:
+        row["role"] = "system"
     for call in row.get("tool_calls", []):
         call["function"]["arguments"] = json.loads(call["function"]["arguments"])
     return row

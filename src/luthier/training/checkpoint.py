@@ -22,6 +22,7 @@ from luthier.training.optimizer import get_optimizer_state, set_optimizer_state
 from luthier.training.watch import Record, restore_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import torch
@@ -35,7 +36,7 @@ TRAINED = "trained.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 PROGRESS = "progress.json"
 KEPT = 2
-"""The latest ones, in case one is damaged; besides these, the best that each of them knows of."""
+"""The latest ones, in case one is damaged; besides these, those that each of them needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,16 @@ def take_snapshot(learner: Learner, progress: Progress) -> Snapshot:
     return Snapshot(get_trained_state(learner.model), get_optimizer_state(learner.optimizer), progress)
 
 
-class Checkpoints:
-    """Folders named by step."""
+def list_best_step(progress: Progress) -> tuple[int, ...]:
+    return (progress.best_step,) if progress.best_step else ()
 
-    def __init__(self, folder: Path) -> None:
+
+class Checkpoints:
+    """Folders named by step. `list_needed` says without which others a run that goes on from one cannot end."""
+
+    def __init__(self, folder: Path, *, list_needed: Callable[[Progress], Iterable[int]] = list_best_step) -> None:
         self._folder = folder
+        self._list_needed = list_needed
 
     def save(self, snapshot: Snapshot) -> None:
         target = self._path(snapshot.progress.step)
@@ -96,7 +102,7 @@ class Checkpoints:
     def restore(self, learner: Learner) -> Restored:
         """Brings model, optimizer and token budget to the latest checkpoint that is sound, if there is one.
 
-        Others are deleted. A checkpoint is of no use without the best one before it, which the run may end with.
+        A checkpoint is of no use without those before it that it needs, which the run ends with.
         """
         remarks: list[str] = []
         for folder in reversed(self._list()):
@@ -118,17 +124,18 @@ class Checkpoints:
             if folder > self._path(step):
                 shutil.rmtree(folder)
 
-    def restore_best(self, model: TrainedModel, step: int) -> None:
-        """Raises StoreDamaged."""
+    def restore_weights(self, model: TrainedModel, step: int) -> Progress:
+        """Those after this step, and how far the run was then. Raises StoreDamaged."""
         folder = self._path(step)
         if damage := _find_damage(folder):
             hint = "run the same command again: it goes on from a checkpoint that is sound, or begins anew"
             raise StoreDamaged(f"{folder}: {damage}", hint=hint)
         set_trained_state(model, load_file(folder / TRAINED))
+        return _read_progress(folder)
 
     def _drop_old(self) -> None:
         latest = self._list()[-KEPT:]
-        kept = {*latest, *(self._path(_read_best_step(folder)) for folder in latest)}
+        kept = {*latest, *(needed for folder in latest for needed in self._try_to_list_needed(folder))}
         for folder in self._list():
             if folder not in kept:
                 shutil.rmtree(folder)
@@ -136,9 +143,21 @@ class Checkpoints:
     def _find_damage(self, folder: Path) -> str:
         if damage := _find_damage(folder):
             return damage
-        best = self._path(_read_progress(folder).best_step)
-        damage = _find_damage(best) if best != self._path(0) else ""
-        return f"of the best one, {best.name}, {damage}" if damage else ""
+        for needed in self._read_needed(folder):
+            if damage := _find_damage(needed):
+                return f"it needs {needed.name}, of which {damage}"
+        return ""
+
+    def _read_needed(self, folder: Path) -> list[Path]:
+        needed = {self._path(step) for step in self._list_needed(_read_progress(folder))}
+        return sorted(needed - {folder})
+
+    def _try_to_list_needed(self, folder: Path) -> list[Path]:
+        """None for a checkpoint that has been damaged since: the run goes on, and needs it no more."""
+        try:
+            return self._read_needed(folder)
+        except (OSError, ValueError, LookupError, TypeError):
+            return []
 
     def _list(self) -> list[Path]:
         return sorted(self._folder.glob("step-*"))
@@ -168,11 +187,3 @@ def _find_damage(folder: Path) -> str:
 def _read_progress(folder: Path) -> Progress:
     kept: dict[str, Any] = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
     return Progress(**{**kept, "record": restore_record(kept["record"])})
-
-
-def _read_best_step(folder: Path) -> int:
-    """0 also for a checkpoint that has been damaged since: the run goes on, and needs it no more."""
-    try:
-        return _read_progress(folder).best_step
-    except (OSError, ValueError, LookupError, TypeError):
-        return 0

@@ -79,8 +79,14 @@ class TrainingConfig(LoraSettings):
     """Steps between two validations. Unset: half an epoch."""
 
     patience: int | None = Field(default=None, ge=1)
-    """Validations in a row without a better loss after which training stops early. Unset: it never does; the best
-    checkpoint is kept in any case."""
+    """Validations in a row without a better loss after which training stops early. Unset: it never does."""
+
+    keeps: Literal["best", "last"] = "best"
+    """Which weights become the model: best are those of the lowest validation loss, last those after the last step.
+    Without validation rows there is no best."""
+
+    kept_epochs: int = Field(default=0, ge=0)
+    """How many of the epochs before the last leave a model of their own, with the weights at their ends."""
 
     checkpoint_steps: int = Field(default=50, ge=1)
     """Steps between two checkpoints; one is also kept of each best validation, at the

@@ -25,13 +25,17 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """`loss` is in nats per target token of an answer, or per pair; `tokens` counts those of the step's rows."""
+    """`loss` is in nats per target token of an answer, or per pair; `tokens` counts those of the step's rows.
+
+    `right_fraction` is of the targets: tokens than which the model found none likelier, or pairs that it had in order.
+    """
 
     kind: ClassVar[str] = "step"
     step: int
     total_steps: int
     epoch: float
     loss: float
+    right_fraction: float
     learning_rate: float
     grad_norm: float
     tokens: int
@@ -54,6 +58,14 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint lies on the disk, from which the run can go on after `step` steps."""
+
+    kind: ClassVar[str] = "saved"
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for whoever looks on: what the run decided by itself after `step` steps, and why."""
 
@@ -64,15 +76,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """`best_step` is the one whose weights are kept."""
+    """`kept_step` is the one whose weights are kept; its `validation_loss` is None where nothing was validated."""
 
     kind: ClassVar[str] = "ended"
     step: int
-    best_step: int
-    best_loss: float
+    kept_step: int
+    validation_loss: float | None
 
 
-Event = RunStarted | StepDone | Validated | Notice | RunEnded
+Event = RunStarted | StepDone | Validated | Saved | Notice | RunEnded
 if TYPE_CHECKING:
     Observer = Callable[[Event], None]
 

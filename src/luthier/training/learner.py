@@ -26,10 +26,18 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class StepResult(NamedTuple):
-    """`loss` is the mean per weight over the whole step, `grad_norm` before clipping."""
+class StepMeans(NamedTuple):
+    """Per weight over a whole step; `right_fraction` is of the targets, as the model was before the step."""
 
     loss: float
+    right_fraction: float
+
+
+class StepResult(NamedTuple):
+    """`grad_norm` is the one before clipping; the others are those of StepMeans."""
+
+    loss: float
+    right_fraction: float
     grad_norm: float
 
 
@@ -53,29 +61,30 @@ class Learner:
     def take_step(self, items: Sequence[Item], *, learning_rate: float) -> StepResult:
         """Raises TrainingDiverged before a loss or gradient that is not finite can reach the weights."""
         self.model.train()
-        loss = self.accumulate_gradients(items)
+        means = self.accumulate_gradients(items)
         settings = self.optimizer.param_groups[0]
         grad_norm = float(torch.nn.utils.clip_grad_norm_(settings["params"], self._config.max_grad_norm))
-        require_finite(loss, "loss of a step", self._config)
+        require_finite(means.loss, "loss of a step", self._config)
         require_finite(grad_norm, "gradient of a step", self._config)
         settings["lr"] = learning_rate
         self.optimizer.step()
         update_weights(self.model)
         self.optimizer.zero_grad()
-        return StepResult(loss, grad_norm)
+        return StepResult(*means, grad_norm)
 
-    def accumulate_gradients(self, items: Sequence[Item]) -> float:
-        """Adds the gradient of the mean loss per weight of all the items; returns that mean."""
+    def accumulate_gradients(self, items: Sequence[Item]) -> StepMeans:
+        """Adds the gradient of the mean loss per weight of all the items."""
         weight = sum(item.weight for item in items)
 
         def add_gradient(batch: Round) -> torch.Tensor:
-            loss = self._objective.sum_loss(self.model, batch.items) * (batch.counts / weight)
-            loss.backward()
-            return loss.detach()
+            sums = self._objective.sum_loss(self.model, batch.items)
+            factor = batch.counts / weight
+            (sums.loss * factor).backward()
+            return torch.stack((sums.loss.detach(), sums.right.to(sums.loss))) * factor
 
-        losses = self._work_through(items, add_gradient)
+        parts = self._work_through(items, add_gradient)
         self.group.sum_gradients(self.optimizer.param_groups[0]["params"])
-        return self.group.sum([float(sum(losses))])[0]
+        return StepMeans(*self.group.sum(torch.stack(parts).sum(0).tolist()))
 
     def measure(self, items: Sequence[Item]) -> dict[str, float]:
         """The objective's sums over all the items, with dropout off; 0 for what it does not count."""

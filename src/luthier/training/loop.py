@@ -1,4 +1,4 @@
-"""The training loop: a plan and a model go in, and the best weights that were found on the way stay in the model."""
+"""The training loop: a plan and a model go in, and those weights of the way that are to be kept stay in the model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import torch
 from luthier.errors import RunInterrupted
 from luthier.training.allocator import STEPS_BETWEEN, give_back_memory
 from luthier.training.checkpoint import take_snapshot
-from luthier.training.events import Notice, RunEnded, RunStarted, StepDone, Validated
+from luthier.training.events import Notice, RunEnded, RunStarted, Saved, StepDone, Validated
 from luthier.training.learner import Learner
+from luthier.training.retention import find_kept_step, list_snapshot_steps
 from luthier.training.schedule import choose_examples, choose_seed, is_validation_due, scale_learning_rate
 from luthier.training.watch import describe_overfit, divide_sums, find_chance, require_finite, require_steady
 
@@ -39,12 +40,13 @@ def train(
     observe: Observer,
     is_stop_wanted: Callable[[], bool],
 ) -> Progress:
-    """Goes on from the latest checkpoint, and leaves the weights with the lowest validation loss in the model.
+    """Goes on from the latest checkpoint, and leaves the weights in the model that the settings keep.
 
     Raises RunInterrupted after a checkpoint when a stop is wanted, TrainingDiverged when the loss is lost, OutOfMemory
     when a single row is too much.
     """
     learner = Learner(model, config, objective=objective, group=group)
+    snapshots = list_snapshot_steps(plan.steps_per_epoch, config)
     chance = find_chance(config.method, model.config.get_text_config().vocab_size)
     progress = _resume(learner, plan, checkpoints, observe)
     while not _is_over(progress, plan, config):
@@ -60,6 +62,7 @@ def train(
             total_steps=plan.total_steps,
             epoch=(progress.step + 1) / plan.steps_per_epoch,
             loss=result.loss,
+            right_fraction=result.right_fraction,
             learning_rate=learning_rate,
             grad_norm=result.grad_norm,
             tokens=sum(item.token_count for item in items),
@@ -71,16 +74,18 @@ def train(
             give_back_memory()
         require_steady(progress.record, progress.step, config, chance=chance)
         is_end = progress.step == plan.total_steps
-        is_judged = is_end or is_validation_due(progress.step, plan.steps_per_epoch, config)
+        is_judged = bool(plan.validation) and (is_end or is_validation_due(progress.step, plan.steps_per_epoch, config))
         if is_judged:
             progress = _validate(learner, plan, config, progress=progress, observe=observe)
         is_stopping = group.agree(is_stop_wanted()) and not _is_over(progress, plan, config)
-        is_worth_keeping = _is_over(progress, plan, config) or (is_judged and progress.record.is_best)
+        is_best = is_judged and progress.record.is_best and config.keeps == "best"
+        is_worth_keeping = _is_over(progress, plan, config) or is_best or progress.step in snapshots
         if is_worth_keeping or is_stopping or progress.step % config.checkpoint_steps == 0:
             _save(learner, progress, checkpoints)
+            observe(Saved(progress.step))
         if is_stopping:
             raise RunInterrupted(f"stopped after step {progress.step} of {plan.total_steps}")
-    checkpoints.restore_best(model, progress.best_step)
+    checkpoints.restore_weights(model, find_kept_step(progress, config))
     _tell_end(progress, plan, config, observe=observe)
     return progress
 
@@ -143,6 +148,8 @@ def _tell_end(progress: Progress, plan: Plan, config: TrainingConfig, *, observe
         count = config.patience
         message = f"stopped early after step {progress.step}: no better validation loss in the last {count} validations"
         observe(Notice(progress.step, message))
-    if overfit := describe_overfit(progress.record):
+    kept_step = find_kept_step(progress, config)
+    if overfit := describe_overfit(progress.record, kept_step):
         observe(Notice(progress.step, overfit))
-    observe(RunEnded(progress.step, progress.best_step, progress.best_loss))
+    judged = [each.loss for each in progress.record.judged if each.step == kept_step]
+    observe(RunEnded(progress.step, kept_step, judged[0] if judged else None))

@@ -31,12 +31,20 @@ def name_order(home: Home, order: RunOrder) -> RunOrder:
         raise InvalidConfig(f"{order.name!r} cannot be a model's name", hint=hint)
     if order.name in EMBEDDED_BASES:
         raise NameTaken(f"{order.name} is the name of a base model", hint="choose another --name")
-    if owners.get(order.name, order.id) != order.id:
+    taken = [name for name, run in owners.items() if run != order.id and _may_be_made(order, name)]
+    if taken:
         raise NameTaken(
-            f"a model called {order.name} was trained on other data or with other settings",
+            f"a model called {min(taken)} was trained on other data or with other settings",
             hint="choose another --name, or leave it out to get a free one",
         )
     return order
+
+
+def _may_be_made(order: RunOrder, name: str) -> bool:
+    """Whether the order's model, or one that it leaves on the way, is called so."""
+    step = name.rpartition("-")[2]
+    is_snapshot = order.config.kept_epochs > 0 and step.isdecimal() and name == order.name_snapshot(int(step))
+    return name == order.name or is_snapshot
 
 
 def _make_name(order: RunOrder) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do: its encoded rows and its number of optimizer steps.
+    """What a run will do: its encoded rows and its number of optimizer steps. Of validation rows there may be none.
 
     `train_rows` are the examples behind `train`: all that there are, but for those that the ledger says were dropped.
     """
@@ -66,8 +66,8 @@ def plan_run(
     *,
     context_length: int,
 ) -> Plan:
-    """Raises DataError or one of its kinds with all the rows that cannot be trained, and InvalidConfig for a method
-    that does not learn from such rows.
+    """`validation` may be empty. Raises DataError or one of its kinds with all the rows that cannot be trained, and
+    InvalidConfig for a method that does not learn from such rows.
     """
     for dataset in (train, validation):
         require_method(config.method, dataset)
@@ -77,7 +77,7 @@ def plan_run(
         for side, dataset in (("train", train), ("validation", validation))
     }
     for side, encoded in sides.items():
-        if not encoded.encoded:
+        if encoded.dropped and not encoded.encoded:
             raise ExampleTooLong(
                 f"no {side} row is left: all {len(encoded.dropped)} are longer than {limit} tokens",
                 hint="shorten or split the rows, raise max_length, or take a base with a longer context",

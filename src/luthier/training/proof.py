@@ -34,7 +34,7 @@ COMPARED_ROWS = 8
 """Held-out rows that are read before training as well: they cost time before the first step."""
 
 READ_ROWS = 32
-"""Held-out rows that are read after training."""
+"""Held-out rows that are read after training. Of a run without any, training rows take their place."""
 
 LEAST_CHANGE = 1e-5
 """Nats per token; float32 alone moves a log-probability by about a tenth of it when sums are taken in another order."""
@@ -60,11 +60,14 @@ class Gate:
 class Proof:
     gates: tuple[Gate, ...]
 
+    def find_flaw(self) -> Gate | None:
+        """The first required gate that does not hold."""
+        return next((gate for gate in self.gates if gate.is_required and not gate.holds), None)
+
     def require(self) -> None:
         """Raises ProofFailed with the first required gate that does not hold."""
-        for gate in self.gates:
-            if gate.is_required and not gate.holds:
-                raise ProofFailed(f"the model is not registered: {gate.detail}", hint=gate.hint)
+        if flaw := self.find_flaw():
+            raise ProofFailed(f"the model is not registered: {flaw.detail}", hint=flaw.hint)
 
     def to_json(self) -> dict[str, dict[str, Any]]:
         rows = [asdict(gate) for gate in self.gates]
@@ -86,28 +89,29 @@ class Reading(NamedTuple):
 
 
 def record_start(model: TrainedModel, plan: Plan, *, template: ChatTemplate) -> Start:
-    """Of a model that no step or checkpoint has touched, which answers as its base does."""
-    readings = read_rows(model, choose_held_out(plan)[:COMPARED_ROWS], template.stop_ids)
+    """Of a model that no step or checkpoint has touched, which answers as its base or the adapter it goes on from."""
+    readings = read_rows(model, choose_read_rows(plan)[:COMPARED_ROWS], template.stop_ids)
     return Start(digest_tensors(model), tuple(reading.log_probs for reading in readings))
 
 
 def prove_learning(model: TrainedModel, plan: Plan, start: Start, *, template: ChatTemplate, folder: Path) -> Proof:
     """`folder` holds the weights as they were saved, and `template` is what serving loads."""
-    readings = read_rows(model, choose_held_out(plan), template.stop_ids)
+    readings = read_rows(model, choose_read_rows(plan), template.stop_ids)
+    what = "held-out answers" if plan.validation else "training answers"
     return Proof(
         (
             compare_weights(start.digests, digest_tensors(model)),
-            compare_outputs(start.log_probs, [reading.log_probs for reading in readings]),
-            count_endings(readings),
+            compare_outputs(start.log_probs, [reading.log_probs for reading in readings], what=what),
+            count_endings(readings, what=what),
             compare_served_tokens(template, plan),
             compare_saved(get_trained_state(model), read_saved(folder), dtype=find_saved_dtype(model)),
         )
     )
 
 
-def choose_held_out(plan: Plan) -> list[EncodedExample]:
-    """Validation rows; of a preference pair the preferred one."""
-    return [item.rows[0] for item in plan.validation[:READ_ROWS]]
+def choose_read_rows(plan: Plan) -> list[EncodedExample]:
+    """Validation rows where there are any; of a preference pair the preferred one."""
+    return [item.rows[0] for item in (plan.validation or plan.train)[:READ_ROWS]]
 
 
 def read_rows(model: TrainedModel, rows: Sequence[EncodedExample], stop_ids: frozenset[int]) -> list[Reading]:
@@ -145,8 +149,10 @@ def compare_weights(start: Sequence[str], end: Sequence[str]) -> Gate:
     )
 
 
-def compare_outputs(start: Sequence[torch.Tensor], end: Sequence[torch.Tensor]) -> Gate:
-    """The mean absolute difference of the log-probabilities that both give to the held-out answers' tokens."""
+def compare_outputs(
+    start: Sequence[torch.Tensor], end: Sequence[torch.Tensor], *, what: str = "held-out answers"
+) -> Gate:
+    """The mean absolute difference of the log-probabilities that both give to the tokens of the same answers."""
     changes = torch.cat([(after - before).abs() for before, after in zip(start, end, strict=False)])
     change = float(changes.mean())
     return Gate(
@@ -154,13 +160,13 @@ def compare_outputs(start: Sequence[torch.Tensor], end: Sequence[torch.Tensor]) 
         holds=change > LEAST_CHANGE,
         is_required=True,
         value=change,
-        detail=f"the log-probabilities of the tokens of {len(start)} held-out answers differ from the base's by "
+        detail=f"the log-probabilities of the tokens of {len(start)} {what} differ from those before training by "
         f"{change:.2g} nats in the mean",
-        hint="the model answers as its base does: raise the learning rate or train for more steps",
+        hint="the model answers as it did before: raise the learning rate or train for more steps",
     )
 
 
-def count_endings(readings: Sequence[Reading]) -> Gate:
+def count_endings(readings: Sequence[Reading], *, what: str = "held-out answers") -> Gate:
     """Only a warning: where an answer may as well go on, not to end it is no fault."""
     ended = sum(reading.ends for reading in readings)
     return Gate(
@@ -168,7 +174,7 @@ def count_endings(readings: Sequence[Reading]) -> Gate:
         holds=ended >= ENDING_FRACTION * len(readings),
         is_required=False,
         value=ended / len(readings),
-        detail=f"{ended} of {len(readings)} held-out answers would be ended by the model where they end",
+        detail=f"{ended} of {len(readings)} {what} would be ended by the model where they end",
         hint="its answers may run on: train for more epochs, or serve it with a stop text",
     )
 

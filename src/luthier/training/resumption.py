@@ -9,9 +9,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from luthier.data.catalog import read_splits
-from luthier.errors import RunNotResumable, StoreDamaged, UnknownArtefact
+from luthier.errors import RunNotResumable, StoreDamaged, UnknownArtefact, UnknownModel
 from luthier.models.catalog import locate_base
 from luthier.models.fetch import silent
+from luthier.models.registry import find_model
 from luthier.store.catalog import get_run
 from luthier.store.files import write_atomic
 from luthier.training.config import build_config
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from luthier.models.fetch import Announce
+    from luthier.models.registry import TunedModel
     from luthier.store.home import Home
     from luthier.training.run import RunOrder
 
@@ -37,6 +39,7 @@ def write_order(order: RunOrder, splits: str, folder: Path) -> None:
         "splits": splits,
         "config": order.config.model_dump(mode="json"),
         "facts": order.describe(),
+        "start": order.start.name if order.start else None,
     }
     write_atomic(folder / ORDER_FILE, json.dumps(document, indent=2) + "\n")
 
@@ -64,6 +67,7 @@ def rebuild_order(home: Home, run: str, *, announce: Announce = silent) -> RunOr
         config=build_config(kept["config"]),
         is_name_made=kept["is_name_made"],
         choices=read_choices(path.parent),
+        start=_find_start(home, kept.get("start"), record.id),
     )
     if order.id != record.id:
         changed = [name for name, fact in order.describe().items() if fact != kept["facts"].get(name)]
@@ -72,6 +76,17 @@ def rebuild_order(home: Home, run: str, *, announce: Announce = silent) -> RunOr
             hint="put that back as it was, or start a new run with `luthier tune`",
         )
     return order
+
+
+def _find_start(home: Home, name: str | None, run: str) -> TunedModel | None:
+    """Orders of older runs do not say it: they had none."""
+    if name is None:
+        return None
+    try:
+        return find_model(home, name)
+    except UnknownModel as error:
+        hint = "start a new run with `luthier tune`"
+        raise RunNotResumable(f"{run} goes on from {name}, which is not there any more", hint=hint) from error
 
 
 def _read_order(path: Path) -> dict[str, Any]:

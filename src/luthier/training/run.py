@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from luthier import __version__
 from luthier.conversation import fingerprint_json
 from luthier.models.architecture import read_architecture
-from luthier.models.card import ModelCard
 from luthier.models.digest import digest_weights
 from luthier.models.fetch import silent
 from luthier.models.loading import load_base, load_template, translate_memory_errors
-from luthier.models.registry import find_model, keep_model
-from luthier.models.tuning import attach, digest_trained, list_trained, save_trained
-from luthier.store import catalog as kept
-from luthier.store.files import replace_folder
+from luthier.models.registry import find_model
+from luthier.models.tuning import attach, resume_trained
 from luthier.training.checkpoint import Checkpoints
-from luthier.training.events import EventLog, RunStarted
+from luthier.training.events import EventLog, RunStarted, Saved
 from luthier.training.interrupt import catch_interrupts
+from luthier.training.keeping import keep_models
 from luthier.training.kernels.attention import adopt_attention, can_pack, can_share
 from luthier.training.kernels.checkpointing import fit_layers
 from luthier.training.kernels.compilation import choose_elementwise
@@ -35,13 +31,14 @@ from luthier.training.planning.fitting import require_memory
 from luthier.training.planning.memory import find_machine
 from luthier.training.processes.group import ALONE
 from luthier.training.processes.sharding import find_room, is_in_step, keep_in_step, spread_layers
-from luthier.training.proof import prove_learning, record_start
+from luthier.training.proof import record_start
+from luthier.training.retention import find_kept_step, list_needed_steps, list_snapshot_steps
 from luthier.training.run_record import lock_run, record_run
+from luthier.training.stage import stage_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from luthier.data.dataset import Dataset
     from luthier.data.splits.split import Splits
     from luthier.models.catalog import Base
     from luthier.models.fetch import Announce
@@ -55,8 +52,10 @@ if TYPE_CHECKING:
     from luthier.training.plan import Plan
     from luthier.training.planning.choices import Choice
     from luthier.training.processes.group import Group
-    from luthier.training.proof import Proof
+    from luthier.training.proof import Start
+    from luthier.training.stage import Staged
 
+CHECKPOINT_FOLDER = "checkpoints"
 STAGE = "trained"
 """Folder of a run in which the trained weights lie until they are proven."""
 
@@ -65,7 +64,8 @@ STAGE = "trained"
 class RunOrder:
     """What to train, from what, and under which name to keep the model. The test split is never looked at.
 
-    `choices` say where the settings came from, which is kept with the run and decides nothing.
+    `start` is an adapter of the base that training goes on from; its settings are those of the config. `choices` say
+    where the settings came from, which is kept with the run and decides nothing.
     """
 
     name: str
@@ -74,6 +74,7 @@ class RunOrder:
     config: TrainingConfig
     is_name_made: bool = False
     choices: tuple[Choice, ...] = ()
+    start: TunedModel | None = None
 
     @property
     def id(self) -> str:
@@ -88,6 +89,10 @@ class RunOrder:
         """What the weights follow from: two runs of one identity train the same model."""
         return fingerprint_json(self.describe())
 
+    def name_snapshot(self, step: int) -> str:
+        """Of the model that the end of an epoch leaves."""
+        return f"{self.name}-step-{step}"
+
     def describe(self) -> dict[str, Any]:
         return {
             "base": self.base.name,
@@ -96,36 +101,48 @@ class RunOrder:
             "train": self.splits.train.fingerprint,
             "validation": self.splits.validation.fingerprint,
             "config": self.config.describe(),
+            **({"start": self.start.card.weights_hash} if self.start else {}),
         }
 
 
 class Trainable(NamedTuple):
-    """A base made trainable; `config` is what this model can follow of the settings."""
+    """A base made trainable; `config` is what this model can follow of the settings.
+
+    `start_hash` is that of the adapter that training goes on from, "" for a fresh start.
+    """
 
     base: LoadedBase
     model: TrainedModel
     config: TrainingConfig
+    start_hash: str = ""
 
 
 class Outcome(NamedTuple):
-    """What training leaves: the weights in the model and, with their proof, in the run's stage."""
+    """What training leaves: the weights in the model and, with their proof, in the run's stages."""
 
     prepared: Trainable
-    progress: Progress
-    proof: Proof
+    own: Staged
+    snapshots: tuple[Staged, ...]
 
 
 def execute_run(
-    home: Home, order: RunOrder, *, observe: Observer, announce: Announce = silent, group: Group = ALONE
+    home: Home,
+    order: RunOrder,
+    *,
+    plan: Plan | None = None,
+    observe: Observer,
+    announce: Announce = silent,
+    group: Group = ALONE,
 ) -> TunedModel:
     """Trains from the latest checkpoint if there is one. Whatever ends it is written to the run's record.
 
-    `announce` is told of rows that are left out; the run's ledger lists them. Every process of a group calls this; the
+    `plan` is the order's, from whoever has made it already. `announce` is told of rows that are left out; the run's
+    ledger lists them. Every process of a group calls this; the
     main one alone locks, records, shows and registers.
     """
     group = keep_in_step(group, order.config)
     folder = home.runs / order.id
-    plan = plan_order(order)
+    plan = plan or plan_order(order)
     require_memory(plan, read_architecture(order.base.folder), order.config, find_room(find_machine(), group))
     if not group.is_main:
         train_order(order, plan, folder, observe=_ignore, announce=silent, group=group)
@@ -137,8 +154,7 @@ def execute_run(
         write_choices(order.choices, folder)
         log = EventLog(folder / "metrics.jsonl")
         outcome = train_order(order, plan, folder, observe=_log_and_show(log, observe), announce=announce, group=group)
-        card = _write_card(order, plan, outcome, metrics=summarise_run(log, plan, outcome))
-        model = keep_model(home, card, lambda fresh: _move_files(folder / STAGE, fresh), parent=run_fingerprint)
+        model = keep_models(home, order, plan, outcome, log=log, parent=run_fingerprint, announce=announce)
         group.wait()
         return model
 
@@ -147,13 +163,17 @@ def train_order(
     order: RunOrder, plan: Plan, folder: Path, *, observe: Observer, announce: Announce, group: Group
 ) -> Outcome:
     """Leaves the proven weights in the run's folder. Raises ProofFailed besides all that training raises."""
-    prepared = prepare_model(order.base, order.config, announce=announce, group=group)
-    base, model, config = prepared
+    prepared = prepare_model(order.base, order.config, start=order.start, announce=announce, group=group)
+    base, model, config, _ = prepared
     _fit_layers(prepared, plan, order, announce=announce, group=group)
     with translate_memory_errors("training"), catch_interrupts() as is_stop_wanted:
         start = record_start(model, plan, template=base.template)
         items = (*plan.train, *plan.validation)
         reference = folder / REFERENCE_FILE
+        checkpoints = Checkpoints(
+            folder / CHECKPOINT_FOLDER,
+            list_needed=lambda progress: list_needed_steps(progress, plan.steps_per_epoch, config),
+        )
         objective = build_objective(prepared, items, reference_path=reference, group=group, announce=announce)
         progress = train(
             model,
@@ -161,18 +181,38 @@ def train_order(
             config,
             objective=objective,
             group=group,
-            checkpoints=Checkpoints(folder / "checkpoints"),
+            checkpoints=checkpoints,
             observe=observe,
             is_stop_wanted=is_stop_wanted,
         )
-        if group.is_main:
-            with replace_folder(folder / STAGE) as fresh:
-                save_trained(model, fresh, base=base)
-        group.wait()
-        proof = prove_learning(model, plan, start, template=base.template, folder=folder / STAGE)
-        group.wait()  # until all have read what the main process will move away
-    proof.require()
-    return Outcome(prepared, progress, proof)
+        outcome = _stage_all(prepared, plan, start, checkpoints, progress=progress, folder=folder, group=group)
+    outcome.own.proof.require()
+    return outcome
+
+
+def _stage_all(
+    prepared: Trainable,
+    plan: Plan,
+    start: Start,
+    checkpoints: Checkpoints,
+    *,
+    progress: Progress,
+    folder: Path,
+    group: Group,
+) -> Outcome:
+    """The run's own weights come last and stay in the model."""
+
+    def stage(step: int, progress: Progress, name: str) -> Staged:
+        return stage_weights(prepared, plan, start, step=step, progress=progress, folder=folder / name, group=group)
+
+    snapshots = []
+    for step in list_snapshot_steps(plan.steps_per_epoch, prepared.config):
+        if step < progress.step:
+            then = checkpoints.restore_weights(prepared.model, step)
+            snapshots.append(stage(step, then, f"{STAGE}-step-{step}"))
+    kept_step = find_kept_step(progress, prepared.config)
+    checkpoints.restore_weights(prepared.model, kept_step)
+    return Outcome(prepared, stage(kept_step, progress, STAGE), tuple(snapshots))
 
 
 def plan_order(order: RunOrder) -> Plan:
@@ -187,9 +227,17 @@ def plan_order(order: RunOrder) -> Plan:
 
 
 def prepare_model(
-    base: Base, config: TrainingConfig, *, announce: Announce = silent, group: Group = ALONE
+    base: Base,
+    config: TrainingConfig,
+    *,
+    start: TunedModel | None = None,
+    announce: Announce = silent,
+    group: Group = ALONE,
 ) -> Trainable:
-    """Loads the weights and makes them trainable; a fresh adapter follows from the seed alone."""
+    """Loads the weights and makes them trainable; a fresh adapter follows from the seed alone.
+
+    Raises StoreDamaged when the adapter to go on from is not the one that its card describes.
+    """
     loaded = load_base(
         base,
         precision=config.precision,
@@ -205,9 +253,11 @@ def prepare_model(
     elif not can_share(loaded.model):
         announce(f"the attention of {base.name} knows no branches, so what rows begin with alike is computed for each")
     model = attach(loaded, config, seed=config.seed)
+    if start:
+        resume_trained(model, start.folder, weights_hash=start.card.weights_hash)
     if can_share(loaded.model) and not is_in_step(group):  # the kernels keep weights, which come and go when parted
         install_kernels(model, choose_elementwise(config.compile, loaded.model.device.type))
-    return Trainable(loaded, model, config)
+    return Trainable(loaded, model, config, start.card.weights_hash if start else "")
 
 
 def _fit_layers(prepared: Trainable, plan: Plan, order: RunOrder, *, announce: Announce, group: Group) -> None:
@@ -218,58 +268,6 @@ def _fit_layers(prepared: Trainable, plan: Plan, order: RunOrder, *, announce: A
     if count and prepared.config.activation_checkpointing == "auto":
         what = f"{count} of {architecture.layers} layers are computed again in the backward pass"
         announce(f"memory is short: {what}, which takes more time and changes nothing else")
-
-
-def find_finished(home: Home, order: RunOrder) -> TunedModel | None:
-    """The model that this very order has made before, if it has."""
-    made = [record for record in kept.list_models(home.database) if record.run_id == order.id]
-    return find_model(home, made[0].name) if made else None
-
-
-def summarise_run(log: EventLog, plan: Plan, outcome: Outcome) -> dict[str, Any]:
-    """`training_loss` is the mean over the last epoch's steps; what validation found is of the step that was kept."""
-    rows, progress = log.read(), outcome.progress
-    losses = [row["loss"] for row in rows if row["event"] == "step"][-plan.steps_per_epoch :]
-    kept_step = [row for row in rows if row["event"] == "validation" and row["step"] == progress.best_step]
-    return {
-        "training_loss": sum(losses) / len(losses),
-        "validation_loss": progress.best_loss,
-        **kept_step[-1]["metrics"],
-        "best_step": progress.best_step,
-        "steps": progress.step,
-        "tokens": progress.tokens,
-        "seconds": progress.seconds,
-        "tokens_per_second": progress.tokens / progress.seconds,
-        "trainable_parameters": sum(parameter.numel() for parameter in list_trained(outcome.prepared.model)),
-    }
-
-
-def find_common_system_prompt(dataset: Dataset) -> str:
-    """The system prompt that every example begins with; empty when they differ or have none."""
-    first_messages = {example.conversation.messages[0] for example in dataset.examples}
-    first = first_messages.pop()
-    return first.content if not first_messages and first.role == "system" else ""
-
-
-def _write_card(order: RunOrder, plan: Plan, outcome: Outcome, *, metrics: dict[str, Any]) -> ModelCard:
-    base = outcome.prepared.base
-    return ModelCard(
-        name=order.name,
-        base=base.name,
-        base_weights_hash=base.weights_hash,
-        weights_hash=digest_trained(outcome.prepared.model),
-        template_hash=base.template.hash,
-        system_prompt=find_common_system_prompt(plan.train_rows),
-        data=order.splits.train.manifest(),
-        rows=plan.ledger.summarise(),
-        config=order.config.model_dump(mode="json"),
-        metrics=metrics,
-        proof=outcome.proof.to_json(),
-        run=order.id,
-        luthier_version=__version__,
-        created_at=datetime.now(UTC),
-        trained_on=frozenset(example.prompt_fingerprint for example in plan.train_rows.examples),
-    )
 
 
 def _announce_dropped(order: RunOrder, plan: Plan, announce: Announce) -> None:
@@ -284,7 +282,8 @@ def _log_and_show(log: EventLog, observe: Observer) -> Observer:
     def receive(event: Event) -> None:
         if isinstance(event, RunStarted):
             log.rewind(event.step)
-        log.append(event)
+        if not isinstance(event, Saved):  # which the checkpoint itself says
+            log.append(event)
         observe(event)
 
     return receive
@@ -292,8 +291,3 @@ def _log_and_show(log: EventLog, observe: Observer) -> Observer:
 
 def _ignore(event: Event) -> None:
     """Other processes than the main one show nothing."""
-
-
-def _move_files(source: Path, target: Path) -> None:
-    for path in source.iterdir():
-        path.rename(target / path.name)

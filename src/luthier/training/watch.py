@@ -109,14 +109,15 @@ def divide_sums(sums: Mapping[str, float], config: TrainingConfig) -> dict[str, 
     return {name: sums[top] / sums[bottom] for name, (top, bottom) in MEANS[config.method].items()}
 
 
-def describe_overfit(record: Record) -> str:
+def describe_overfit(record: Record, kept_step: int) -> str:
     """A sentence when the run went on to learn its rows by heart, else nothing."""
     best, last = record.best, record.judged[-1] if record.judged else None
     if best is None or last is None:
         return ""
     if last.loss <= best.loss * (1 + OVERFIT_FRACTION) or last.training_loss >= best.training_loss:
         return ""
-    return f"validation loss rose from step {best.step} while training loss fell: kept step {best.step}"
+    better = "" if kept_step == best.step else f", although step {best.step} was better"
+    return f"validation loss rose from step {best.step} while training loss fell: kept step {kept_step}{better}"
 
 
 def require_finite(value: float, what: str, config: TrainingConfig) -> None:

@@ -359,7 +359,9 @@ def test_log_probs_are_those_of_the_model_and_come_with_the_tokens_texts() -> No
         expected = all_log_probs[place - 1]
         assert entry.token == base.template.tokenizer.decode([ids[place]])
         assert entry.log_prob == pytest.approx(float(expected[ids[place]]), abs=1e-4)
-        assert [value for _, value in entry.alternatives] == pytest.approx(expected.topk(2).values.tolist(), abs=1e-4)
+        assert [other.log_prob for other in entry.alternatives] == pytest.approx(
+            expected.topk(2).values.tolist(), abs=1e-4
+        )
 
 
 class RememberingRunner(WatchedRunner):

@@ -58,6 +58,20 @@ def test_calls_that_are_left_to_the_model_are_read_and_not_demanded() -> None:
     assert is_read_as_call(shape, CALL)
 
 
+def test_a_strict_function_makes_calls_that_are_left_to_the_model_follow_its_schema() -> None:
+    strict = TOOLS.replace('"name"', '"strict": true, "name"')
+    shape = plan(tools=strict)
+    assert shape.grammar is not None
+    assert is_read_as_call(shape, CALL)
+    assert plan(tools=strict, tool_choice="none").grammar is None
+
+
+def test_one_call_alone_is_read_where_no_more_are_wanted() -> None:
+    reader = plan(tools=TOOLS, parallel_tool_calls=False).read()
+    reader.add(f"{CALL}\n{CALL}")
+    assert len(reader.finish().tool_calls) == 1
+
+
 def test_with_the_choice_none_a_call_is_text() -> None:
     shape = plan(tools=TOOLS, tool_choice="none", structure=YES_NO)
     assert not is_read_as_call(shape, CALL)

@@ -74,3 +74,9 @@ def test_without_a_format_everything_is_shown_at_once() -> None:
     reader = AnswerReader(None)
     assert reader.add(f"{CALL} ") == f"{CALL} "
     assert reader.finish() == FinishedText("", f"{CALL} ", ())
+
+
+def test_calls_beyond_the_most_that_are_wanted_are_dropped() -> None:
+    reader = AnswerReader(FORMATS["hermes"], TOOLS, most_calls=1)
+    reader.add(f"{CALL}\n{CALL}")
+    assert len(reader.finish().tool_calls) == 1

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from llguidance import LLMatcher
 
 from luthier.conversation import Message, ToolCall
 from luthier.engine.structure.grammars import Grammars
+from luthier.engine.structure.vocabulary import Vocabulary
 from luthier.engine.tools.decoding import build_decoder
 from luthier.engine.tools.learning import learn_tool_format
 from luthier.engine.tools.tool_format import ParsedAnswer, ToolFormat
@@ -244,11 +246,72 @@ def test_a_function_that_is_not_offered_cannot_be_demanded() -> None:
 
 
 def test_parameters_that_no_grammar_guarantees_are_refused_with_their_function() -> None:
+    tools = json.dumps([{"function": {"name": "f", "strict": True, "parameters": {"type": "object", "not": {}}}}])
+    for ask in (lambda hermes: hermes.demand(tools, "required"), lambda hermes: hermes.allow(tools)):
+        with pytest.raises(InvalidStructure, match=r"the parameters of f: .* 'not'"):
+            ask(learn(TEMPLATES["hermes"]))
+
+
+def test_parameters_that_are_not_strict_are_any_object_where_no_grammar_guarantees_them() -> None:
     tools = json.dumps([{"function": {"name": "f", "parameters": {"type": "object", "not": {}}}}])
-    with pytest.raises(InvalidStructure, match=r"the parameters of f: .* 'not'"):
-        learn(TEMPLATES["hermes"]).demand(tools, "required")
+    hermes = learn(TEMPLATES["hermes"])
+    assert '"not"' not in hermes.demand(tools, "required").rules
+    assert '"type": "object"' in hermes.demand(tools, "required").rules
 
 
 def test_a_form_that_no_grammar_writes_is_refused_and_not_approximated() -> None:
     with pytest.raises(InvalidRequest, match="cannot be demanded"):
         learn(TEMPLATES["parameters"]).demand(TOOLS, "required")
+
+
+STRICT = TOOLS.replace('"name": "get_weather"', '"name": "get_weather", "strict": true')
+GOOD_CALLS = {
+    "hermes": '<tool_call>\n{"name": "get_weather", "arguments": %s}\n</tool_call>',
+    "llama": '{"name": "get_weather", "parameters": %s}',
+    "mistral_tagged": "[TOOL_CALLS]get_weather[ARGS]%s",
+    "wrapped": "<calls><call>function<sep>get_weather\n```json\n%s\n```<end></calls>",
+    "function_tag": "<function=get_weather>%s</function>",
+}
+"""As the template writes them; a text may come before all but those without a mark."""
+
+
+def allows(family: str, text: str, tools: str = STRICT) -> bool:
+    """Whether a model that is free to call might write this, and end there."""
+    template = TEMPLATES[family]
+    source = learn(template).allow(tools)
+    assert source is not None
+    matcher = LLMatcher(Vocabulary(template, len(template.tokenizer)).tokenizer, source.text, log_level=0)
+    ids = template.encode_text(text)
+    return bool(matcher.try_consume_tokens(ids) == len(ids) and matcher.is_accepting())
+
+
+@pytest.mark.parametrize("family", GOOD_CALLS)
+def test_a_strict_function_that_may_be_called_is_called_as_its_schema_says(family: str) -> None:
+    right, wrong = '{"city": "Paris", "days": 3}', '{"city": "Rome", "days": 3}'
+    lead = "" if family == "llama" else "Let me see.\n"
+    assert allows(family, lead + GOOD_CALLS[family] % right)
+    assert not allows(family, lead + GOOD_CALLS[family] % wrong)
+    assert not allows(family, lead + (GOOD_CALLS[family] % right).replace("get_weather", "get_wind"))
+
+
+@pytest.mark.parametrize("family", GOOD_CALLS)
+@pytest.mark.parametrize("text", ["", "It rains.", "a < b, and <tool", "line\n\nline", "Ünïcödé 🌧"])
+def test_beside_strict_functions_any_text_without_a_call_may_be_written(family: str, text: str) -> None:
+    assert allows(family, text)
+
+
+def test_without_a_strict_function_calls_are_left_to_the_model() -> None:
+    assert learn(TEMPLATES["hermes"]).allow(TOOLS) is None
+
+
+def test_strict_functions_are_refused_where_no_grammar_writes_calls() -> None:
+    with pytest.raises(InvalidRequest, match="strict functions cannot be guaranteed"):
+        learn(TEMPLATES["parameters"]).allow(STRICT)
+
+
+def test_one_call_alone_may_be_demanded_of_templates_that_write_several() -> None:
+    hermes = learn(TEMPLATES["hermes"])
+    assert "call){0," not in hermes.demand(TOOLS, "required", is_single=True).body
+    allowed = hermes.allow(STRICT, is_single=True)
+    assert allowed is not None
+    assert "call){0," not in allowed.body

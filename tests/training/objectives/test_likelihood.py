@@ -8,7 +8,7 @@ from peft import PeftModel
 
 from luthier.tokens.packing import Batch, pack_rows
 from luthier.training.objectives import likelihood
-from luthier.training.objectives.likelihood import compute_log_probs, score_labels, score_targets
+from luthier.training.objectives.likelihood import compute_log_probs, compute_scores, score_labels, score_targets
 from tests.support.chats import encode_chats
 from tests.support.tiny import build_adapted_model
 
@@ -67,7 +67,7 @@ def test_chunks_give_the_log_softmax_and_its_gradient(
 
 def test_an_unlikely_label_keeps_its_log_probability() -> None:
     hidden = torch.eye(3)[:1] * 400
-    log_probs = score_labels(hidden, torch.eye(3), None, torch.tensor([1]))
+    log_probs, _ = score_labels(hidden, torch.eye(3), None, torch.tensor([1]))
     assert log_probs.tolist() == [-400.0]
 
 
@@ -81,7 +81,7 @@ def test_a_likely_label_keeps_its_gradient_in_bfloat16() -> None:
     log_probs = (exact @ weight.double().T).log_softmax(1)[range(20), labels]
     assert log_probs.exp().median() > 0.998
     log_probs.sum().backward()
-    score_labels(found, weight, None, labels).sum().backward()
+    score_labels(found, weight, None, labels)[0].sum().backward()
     errors = (found.grad - exact.grad).norm(dim=1) / exact.grad.norm(dim=1)
     assert errors.median() < 0.05
 
@@ -118,3 +118,15 @@ def test_no_logits_are_kept_for_the_backward_pass(batch: Batch) -> None:
         compute_log_probs(model, batch)
     assert kept
     assert (len(batch.labels), vocabulary) not in kept
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3"])
+def test_the_share_of_right_tokens_is_the_same_in_training_and_in_measuring(batch: Batch, kind: str) -> None:
+    model = build_adapted_model(kind=kind)
+    likeliest = likelihood._compute_logits(model, batch).argmax(1)
+    is_even = torch.arange(len(likeliest)) % 2 == 0
+    batch = batch._replace(labels=torch.where(is_even, likeliest, batch.labels))
+    found, expected = compute_scores(model, batch), score_targets(model, batch)
+    assert torch.equal(found.is_argmax, expected.is_argmax)
+    assert 0 < found.is_argmax.float().mean() < 1
+    assert not found.is_argmax.requires_grad

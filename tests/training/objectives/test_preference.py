@@ -112,7 +112,7 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
 def test_loss_and_gradient_are_those_of_trl_on_a_fixed_case() -> None:
     model = build_fixed_model()
     objective = build_loss(model)
-    mean = objective.sum_loss(model, PAIRS) / len(PAIRS)
+    mean = objective.sum_loss(model, PAIRS).loss / len(PAIRS)
     mean.backward()
     assert float(mean.detach()) == pytest.approx(FixedCase.loss, abs=2e-6)
     assert float(collect_gradients(model).norm()) == pytest.approx(FixedCase.grad_norm, rel=2e-6)
@@ -129,7 +129,7 @@ def test_gradients_equal_those_of_single_padded_rows(
 ) -> None:
     expected_loss, expected = compute_row_by_row(kind)
     model = build_exact_model(dtype, kind=kind)
-    loss = build_loss(model, shares_prefixes=shares_prefixes).sum_loss(model, PAIRS)
+    loss = build_loss(model, shares_prefixes=shares_prefixes).sum_loss(model, PAIRS).loss
     loss.backward()
     assert float(loss.detach()) == pytest.approx(expected_loss, rel=bound)
     assert relative_error(collect_gradients(model), expected) < bound
@@ -153,7 +153,7 @@ def test_pairs_that_stand_the_wrong_way_round_would_be_noticed() -> None:
     expected_loss, expected = compute_row_by_row("llama")
     model = build_exact_model(torch.float64)
     objective = build_loss(model, pairs=swapped)
-    loss = objective.sum_loss(model, swapped)
+    loss = objective.sum_loss(model, swapped).loss
     loss.backward()
     assert float(loss.detach()) != pytest.approx(expected_loss, rel=1e-2)
     assert relative_error(collect_gradients(model), expected) > 1

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from luthier.training.trackers.tracker import Status
 
 RUN = TrackedRun("run-1", "colours", {"epochs": 2}, Path("home"))
-STEP = StepDone(step=4, total_steps=9, epoch=0.5, loss=1.5, learning_rate=0.1, grad_norm=2.0, tokens=30, seconds=0.5)
+STEP = StepDone(
+    step=4,
+    total_steps=9,
+    epoch=0.5,
+    loss=1.5,
+    right_fraction=0.7,
+    learning_rate=0.1,
+    grad_norm=2.0,
+    tokens=30,
+    seconds=0.5,
+)
 
 
 class LibraryError(Exception):
@@ -68,6 +78,7 @@ def test_a_tracker_hears_settings_steps_validations_and_the_end() -> None:
             4,
             {
                 "train/loss": 1.5,
+                "train/accuracy": 0.7,
                 "train/learning_rate": 0.1,
                 "train/grad_norm": 2.0,
                 "train/epoch": 0.5,

@@ -63,6 +63,20 @@ def test_wandb_without_a_key_keeps_the_run_for_later(run: TrackedRun, monkeypatc
         assert word in content
 
 
+def test_wandb_takes_the_project_and_the_tags_that_a_job_names(
+    run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    from luthier.training.trackers.wandb import WandbTracker
+
+    tracker = WandbTracker(project="colours", entity="team", tags=["blue"])
+    tracker.begin(run, 0)
+    held = tracker._run
+    assert (held.project, held.entity, held.tags, held.id) == ("colours", "team", ("blue",), run.id)
+    tracker.end("succeeded")
+
+
 def test_mlflow_gathers_a_resumed_run_under_one_entry(run: TrackedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

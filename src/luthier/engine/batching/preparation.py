@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from luthier.engine.batching.reply import Order, Reply
 from luthier.engine.decoding.sampling import TokenPicker
 from luthier.engine.decoding.text_stream import TextStream, find_byte_ids
+from luthier.engine.decoding.token_texts import TokenTexts
 from luthier.engine.runners.sequence import Sequence
 from luthier.engine.structure.grammars import Grammars
 from luthier.engine.structure.shape import plan_shape
@@ -56,6 +57,10 @@ class Preparer:
         return find_byte_ids(self._base.template.tokenizer)
 
     @cached_property
+    def _token_texts(self) -> TokenTexts:
+        return TokenTexts(self._base.template.tokenizer)
+
+    @cached_property
     def _tool_format(self) -> ToolFormat | None:
         return learn_tool_format(self._base.template)
 
@@ -70,14 +75,15 @@ class Preparer:
         tool_format = self._tool_format if request.tools else None
         shape = plan_shape(request, self._base.template, self._grammars, tool_format)
         ids = self._encode(request)
-        limit = min(len(ids) + request.sampling.max_tokens, self._base.context_length)
+        context, longest = self._base.context_length, request.sampling.max_tokens
+        limit = context if longest is None else min(len(ids) + longest, context)
         return Reply(
             order=Order(
                 answer=answer,
                 prompt_tokens=len(ids),
                 prompt_hash=hash_prompt(ids),
                 stop_ids=self._base.template.stop_ids,
-                decode_token=self._decode_token,
+                token_texts=None if request.sampling.top_log_probs is None else self._token_texts,
                 deadline=deadline,
             ),
             sequence=Sequence(ids, limit=limit, adapter=adapter),
@@ -104,14 +110,11 @@ class Preparer:
 
     def _check(self, request: Request) -> None:
         max_tokens = request.sampling.max_tokens
-        if max_tokens > self._base.context_length:
+        if max_tokens is not None and max_tokens > self._base.context_length:
             raise InvalidRequest(
                 f"max_tokens is {max_tokens}, the context of {self._base.name} {self._base.context_length}",
                 hint="lower max_tokens",
             )
-
-    def _decode_token(self, token: int) -> str:
-        return str(self._base.template.tokenizer.decode([token], clean_up_tokenization_spaces=False))
 
 
 def encode_prompt(request: Request, template: ChatTemplate) -> list[int]:

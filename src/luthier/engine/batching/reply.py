@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from luthier.engine.protocol import Piece, Response, TokenLogProb
+from luthier.engine.protocol import Alternative, Piece, Response, TokenLogProb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from luthier.engine.answer import Answer
     from luthier.engine.decoding.sampling import PickedToken, TokenPicker
     from luthier.engine.decoding.text_stream import TextStream
+    from luthier.engine.decoding.token_texts import TokenTexts
     from luthier.engine.protocol import FinishReason
     from luthier.engine.runners.sequence import Sequence
     from luthier.engine.structure.guide import Guide
@@ -25,16 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked, and never changes. `deadline` is a time of the scheduler's clock.
-
-    `decode_token` tells one token's text, control tokens included.
-    """
+    """What was asked, and never changes. `deadline` is a time of the scheduler's clock; `token_texts` is None where
+    nothing is told of single tokens."""
 
     answer: Answer
     prompt_tokens: int
     prompt_hash: str
     stop_ids: frozenset[int]
-    decode_token: Callable[[int], str]
+    token_texts: TokenTexts | None
     deadline: float | None = None
 
 
@@ -106,8 +103,10 @@ class Reply:
             self.order.answer.add(Piece(text, log_probs))
 
     def _tell_log_probs(self, picked: PickedToken) -> tuple[TokenLogProb, ...]:
-        if picked.log_prob is None:
+        texts = self.order.token_texts
+        if picked.log_prob is None or texts is None:
             return ()
-        decode = self.order.decode_token
-        alternatives = tuple((decode(token), log_prob) for token, log_prob in picked.alternatives)
-        return (TokenLogProb(decode(picked.token), picked.log_prob, alternatives),)
+        others = [(texts.find(token), log_prob) for token, log_prob in picked.alternatives]
+        alternatives = tuple(Alternative(other.text, log_prob, other.utf8) for other, log_prob in others)
+        token = texts.find(picked.token)
+        return (TokenLogProb(token.text, picked.log_prob, alternatives, token.utf8),)

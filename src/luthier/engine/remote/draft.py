@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from luthier.conversation import ToolCall
-from luthier.engine.protocol import Piece, TokenLogProb
+from luthier.engine.protocol import Alternative, Piece, TokenLogProb
 from luthier.engine.remote.failure import explain_nonsense
 from luthier.engine.remote.payload import read_choices
 
@@ -110,7 +110,8 @@ def read_log_probs(part: LogProbsPart | None) -> tuple[TokenLogProb, ...]:
         TokenLogProb(
             token.token,
             token.logprob,
-            tuple((alternative.token, alternative.logprob) for alternative in token.top_logprobs or ()),
+            tuple(Alternative(other.token, other.logprob, other.bytes) for other in token.top_logprobs or ()),
+            token.bytes,
         )
         for token in (part.content or () if part else ())
     )

@@ -123,11 +123,12 @@ class Endpoint:
         pace = self._open_account(request.model).pace
         booking = await pace.admit(estimate_tokens(request))
         try:
-            draft = await self._listen(body, self._ask_for(request.model, body[limit_field]), retelling, pace)
+            draft = await self._listen(body, self._ask_for(request.model, body.get(limit_field, 0)), retelling, pace)
         except ExchangeFailed as failure:
             if failure.is_filtered:
                 return Draft(ending="content_filter")
-            if not 0 < failure.room < body[limit_field]:
+            limit = body.get(limit_field)
+            if failure.room <= 0 or (limit is not None and failure.room >= limit):
                 raise
             body[limit_field] = failure.room
             return await self._exchange(request, body, limit_field, retelling)

@@ -56,7 +56,9 @@ def describe_sampling(sampling: Sampling, dialect: Dialect) -> dict[str, Any]:
         raise InvalidRequest(
             f"{dialect.name} has no top_k", hint="leave top_k at 0, or limit the choice with top_p instead"
         )
-    body: dict[str, Any] = {"temperature": sampling.temperature, dialect.limit_field: sampling.max_tokens}
+    body: dict[str, Any] = {"temperature": sampling.temperature}
+    if sampling.max_tokens is not None:
+        body[dialect.limit_field] = sampling.max_tokens
     if dialect.tells_all or sampling.top_p != 1.0:
         body["top_p"] = sampling.top_p
     if sampling.presence_penalty:
@@ -85,7 +87,8 @@ def describe_tools(request: Request) -> dict[str, Any]:
     choice: Any = request.tool_choice
     if choice not in MODES:
         choice = {"type": "function", "function": {"name": choice}}
-    return {"tools": _parse_tools(request.tools), "tool_choice": choice}
+    alone = {} if request.parallel_tool_calls else {"parallel_tool_calls": False}
+    return {"tools": _parse_tools(request.tools), "tool_choice": choice, **alone}
 
 
 def describe_structure(structure: Structure, dialect: Dialect) -> dict[str, Any]:
@@ -120,9 +123,10 @@ def hash_request(request: Request) -> str:
 
 
 def estimate_tokens(request: Request) -> int:
-    """What a server books before it knows: the prompt by its length, and the longest answer that may come."""
+    """What a server books before it knows: the prompt by its length, and the longest answer that may come, if that is
+    limited."""
     characters = sum(len(message.content) for message in request.messages) + len(request.tools)
-    return characters // CHARACTERS_PER_TOKEN + request.sampling.max_tokens
+    return characters // CHARACTERS_PER_TOKEN + (request.sampling.max_tokens or 0)
 
 
 def _parse_tools(tools: str) -> Any:

@@ -31,6 +31,7 @@ class MessagePart(Part):
 class Alternative(Part):
     token: str
     logprob: float
+    bytes: tuple[int, ...] | None = None
 
 
 class TokenPart(Alternative):

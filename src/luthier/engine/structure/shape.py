@@ -29,10 +29,11 @@ class AnswerShape:
     decode: Callable[[list[int]], str]
     tool_format: ToolFormat | None
     tools: str
+    has_single_call: bool = False
 
     def read(self) -> AnswerReader:
         """A reader for one answer."""
-        return AnswerReader(self.tool_format, self.tools)
+        return AnswerReader(self.tool_format, self.tools, most_calls=1 if self.has_single_call else None)
 
 
 def plan_shape(
@@ -41,7 +42,8 @@ def plan_shape(
     """Compiles a grammar, which may take two seconds; never in the thread that steps the model.
 
     A demanded call comes before a structure, as in the OpenAI API. Where calls are left to the model, a structure means
-    that it either answers in that form or writes calls that are as well-formed as demanded ones.
+    that it either answers in that form or writes calls that are as well-formed as demanded ones; without a structure,
+    calls are so where a function is strict.
 
     Raises InvalidStructure, or InvalidRequest for tools and tool choices that do not go together.
     """
@@ -59,16 +61,18 @@ def plan_shape(
     used = tool_format if offered and request.tool_choice != "none" else None
     source = _write_demands(request, used, is_demanded=is_demanded)
     grammar = grammars.compile_source(source) if source else None
-    return AnswerShape(grammar, build_decoder(template, used), used, request.tools)
+    decode = build_decoder(template, used)
+    return AnswerShape(grammar, decode, used, request.tools, has_single_call=not request.parallel_tool_calls)
 
 
 def _write_demands(request: Request, tool_format: ToolFormat | None, *, is_demanded: bool) -> GrammarSource | None:
     """None where any text will do."""
+    is_single = not request.parallel_tool_calls
     if is_demanded and tool_format is not None:
-        return tool_format.demand(request.tools, request.tool_choice)
+        return tool_format.demand(request.tools, request.tool_choice, is_single=is_single)
     if request.structure is None:
-        return None
+        return None if tool_format is None else tool_format.allow(request.tools, is_single=is_single)
     answer = write_source(request.structure)
     if tool_format is None or tool_format.writing is None:
         return answer
-    return join_sources(answer, tool_format.demand(request.tools, "required"))
+    return join_sources(answer, tool_format.demand(request.tools, "required", is_single=is_single))

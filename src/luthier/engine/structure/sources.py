@@ -94,8 +94,8 @@ def _write_choice(value: str) -> str:
         raise InvalidStructure("the choice is not a list of texts", hint=hint)
     if len(value) > LARGEST_CHOICE:
         raise InvalidStructure(f"the choice has {len(value):,} characters, more than {LARGEST_CHOICE:,}", hint=hint)
-    return f"/{regex_to_lark('|'.join(map(_escape_pattern, dict.fromkeys(texts))))}/"
+    return f"/{regex_to_lark('|'.join(map(escape_pattern, dict.fromkeys(texts))))}/"
 
 
-def _escape_pattern(text: str) -> str:
+def escape_pattern(text: str) -> str:
     return re.sub(r"[^\w\s]", lambda match: rf"\x{{{ord(match[0]):x}}}", text)

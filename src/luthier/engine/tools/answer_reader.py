@@ -20,9 +20,11 @@ class FinishedText(NamedTuple):
 class AnswerReader:
     """Without a format nothing is held back. With one, no part of a call is ever shown, nor white space before it."""
 
-    def __init__(self, tool_format: ToolFormat | None, tools: str = "") -> None:
+    def __init__(self, tool_format: ToolFormat | None, tools: str = "", *, most_calls: int | None = None) -> None:
+        """Calls beyond `most_calls` are dropped."""
         self._format = tool_format
         self._tools = tools
+        self._most_calls = most_calls
         self._text = ""
         self._shown = 0
 
@@ -39,7 +41,7 @@ class AnswerReader:
         if self._format is None:
             return FinishedText("", self._text, ())
         content, calls = self._format.parse(self._text, self._tools)
-        return FinishedText(content[self._shown :], content, calls)
+        return FinishedText(content[self._shown :], content, calls[: self._most_calls])
 
     def _find_end(self, tool_format: ToolFormat) -> int:
         marker = tool_format.hold_back

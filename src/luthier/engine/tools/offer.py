@@ -12,10 +12,14 @@ NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 
 class OfferedFunction(NamedTuple):
-    """`parameters` is the JSON schema of its arguments, as it was given; a function without one takes none."""
+    """`parameters` is the JSON schema of its arguments, as it was given; a function without one takes none.
+
+    With `is_strict` the arguments have to follow it, or the request is refused where nothing can make them.
+    """
 
     name: str
     parameters: dict[str, Any]
+    is_strict: bool = False
 
 
 def read_offer(tools: str) -> tuple[OfferedFunction, ...]:
@@ -53,4 +57,4 @@ def _read_function(row: Any, number: int) -> OfferedFunction:
         parameters = {"type": "object", "properties": {}, "additionalProperties": False}
     if not isinstance(parameters, dict):
         raise InvalidRequest(f"the parameters of {name} are not a JSON schema", hint='give {"type": "object", ...}')
-    return OfferedFunction(name, parameters)
+    return OfferedFunction(name, parameters, is_strict=function.get("strict") is True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.conversation import ToolCall
-from luthier.engine.tools.call_grammar import write_calls
+from luthier.engine.tools.call_grammar import write_calls, write_text_or_calls
 from luthier.engine.tools.offer import read_offer
 from luthier.errors import InvalidRequest, did_you_mean
 
@@ -70,11 +70,11 @@ class ToolFormat:
         outside.append(text[position:])
         return ParsedAnswer(_join_outside(outside), tuple(calls))
 
-    def demand(self, tools: str, tool_choice: ToolChoice) -> GrammarSource:
+    def demand(self, tools: str, tool_choice: ToolChoice, *, is_single: bool = False) -> GrammarSource:
         """One call of the named function, or for `required` one call or more of any, each as its schema says.
 
-        Raises InvalidRequest for a name that is not offered, and InvalidStructure for parameters that no grammar can
-        guarantee.
+        Raises InvalidRequest for a name that is not offered, and InvalidStructure for strict parameters that no grammar
+        can guarantee.
         """
         offered = read_offer(tools)
         chosen = [function for function in offered if tool_choice in ("required", function.name)]
@@ -88,7 +88,27 @@ class ToolFormat:
                 "a call cannot be demanded in the form in which this chat template writes calls",
                 hint="leave it to the model: the tool choice auto",
             )
-        return write_calls(self.writing, chosen, self.control_tokens, is_single=tool_choice != "required")
+        is_single = is_single or tool_choice != "required"
+        return write_calls(self.writing, chosen, self.control_tokens, is_single=is_single)
+
+    def allow(self, tools: str, *, is_single: bool = False) -> GrammarSource | None:
+        """Text, or calls each as its schema says, where a function demands so whenever it is called; None where none
+        does.
+
+        Raises InvalidStructure as `demand` does, and InvalidRequest where no grammar tells calls from text.
+        """
+        offered = read_offer(tools)
+        if not any(function.is_strict for function in offered):
+            return None
+        marker, source = self.hold_back, None
+        if self.writing is not None:
+            source = write_text_or_calls(self.writing, offered, self.control_tokens, marker=marker, is_single=is_single)
+        if source is None:
+            raise InvalidRequest(
+                "strict functions cannot be guaranteed in the form in which this chat template writes calls",
+                hint="leave out strict, and check the arguments of each call",
+            )
+        return source
 
     def _find_starts(self, text: str) -> Iterator[int]:
         if not self.hold_back:

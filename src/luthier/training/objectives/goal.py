@@ -34,7 +34,7 @@ def build_objective(
 
     dpo keeps what it compares with at `reference_path`, and a later call with the same items finds it there.
     """
-    base, model, config = prepared
+    base, model, config, start_hash = prepared
     # Each row has to be disturbed by itself, so with dropout none shares what it begins with.
     has_dropout = config.lora_dropout or getattr(model.config.get_text_config(), "attention_dropout", 0)
     shares_prefixes = can_share(model) and not has_dropout
@@ -44,7 +44,8 @@ def build_objective(
         reference_path,
         model,
         items,
-        origin=f"{base.weights_hash} {config.tuning} {model.dtype}",
+        origin=f"{base.weights_hash} {config.tuning} {model.dtype} {start_hash}".rstrip(),
+        starts_adapted=bool(start_hash),
         token_budget=config.micro_batch_tokens,
         group=group,
         announce=announce,

@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from transformers import PreTrainedModel
 
@@ -36,22 +36,27 @@ TOKEN_MULTIPLE = 16
 
 class TargetScores(NamedTuple):
     log_probs: torch.Tensor  # (N,), float32
-    is_argmax: torch.Tensor  # (N,): whether greedy decoding would choose the target here
+    is_argmax: torch.Tensor  # (N,): whether greedy decoding would choose the target here; of equal logits, perhaps
 
 
 def compute_log_probs(model: Model, batch: Batch) -> torch.Tensor:
     """(N,) natural logarithms with their graph, in float32 or in the model's precision if that is finer."""
+    return compute_scores(model, batch).log_probs
+
+
+def compute_scores(model: Model, batch: Batch) -> TargetScores:
+    """The log-probabilities as `compute_log_probs` gives them, and what would have been chosen."""
     if _bends_logits(model):
-        return _score_logits(_compute_logits(model, batch), batch.labels).log_probs
+        return _score_logits(_compute_logits(model, batch), batch.labels)
     hidden = _compute_hidden(model, batch)
     head = model.get_output_embeddings()
     if _is_frozen_linear(head):
-        return score_labels(hidden, head.weight, head.bias, batch.labels)
+        return TargetScores(*score_labels(hidden, head.weight, head.bias, batch.labels))
     pieces = [
         checkpoint(_score_rows, hidden[rows], head, batch.labels[rows], use_reentrant=False)
         for rows in _list_chunks(len(hidden), head.weight.shape[0], LOGITS_AT_ONCE)
     ]
-    return torch.cat(pieces)
+    return _join_scores(pieces)
 
 
 @torch.no_grad()
@@ -62,12 +67,11 @@ def score_targets(model: Model, batch: Batch) -> TargetScores:
     hidden = _compute_hidden(model, batch)
     head = model.get_output_embeddings()
     chunks = list(_list_chunks(len(hidden), head.weight.shape[0], LOGITS_AT_ONCE))
-    scores = [_score_logits(head(hidden[rows]), batch.labels[rows]) for rows in chunks]
-    return TargetScores(*(torch.cat(each) for each in zip(*scores, strict=True)))
+    return _join_scores([_score_rows(hidden[rows], head, batch.labels[rows]) for rows in chunks])
 
 
 class _TargetLogProbs(torch.autograd.Function):
-    """log softmax(W h + b) at the label of each row of h, for a W that is not trained.
+    """log softmax(W h + b) at the label of each row of h, for a W that is not trained; and whether none is likelier.
 
     The gradient of such a log-probability with respect to its h is -(softmax - onehot) W, which needs nothing from
     later: it is computed while the logits are there, and the backward pass scales it. No logits are kept.
@@ -76,16 +80,18 @@ class _TargetLogProbs(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
-    ) -> torch.Tensor:
+    ) -> TargetScores:
         slopes = torch.empty_like(hidden)
         log_probs = hidden.new_empty(len(hidden), dtype=torch.promote_types(hidden.dtype, torch.float32))
+        is_highest = torch.empty(len(hidden), dtype=torch.bool, device=hidden.device)
         for rows in _list_chunks(len(hidden), weight.shape[0], LOGITS_AT_ONCE):
             logits = linear(hidden[rows], weight, bias)
-            log_probs[rows] = _turn_into_slopes(logits, labels[rows])
+            log_probs[rows], is_highest[rows] = _turn_into_slopes(logits, labels[rows])
             if ctx.needs_input_grad[0]:
                 torch.mm(logits, weight, out=slopes[rows])
         ctx.save_for_backward(slopes)
-        return log_probs
+        ctx.mark_non_differentiable(is_highest)
+        return TargetScores(log_probs, is_highest)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -93,7 +99,8 @@ class _TargetLogProbs(torch.autograd.Function):
         return (slopes * -grads[0].to(slopes.dtype)[:, None], None, None, None)
 
 
-score_labels: Callable[..., torch.Tensor] = _TargetLogProbs.apply
+score_labels: Callable[..., tuple[torch.Tensor, torch.Tensor]] = _TargetLogProbs.apply
+"""The parts of TargetScores."""
 
 
 def _compute_hidden(model: Model, batch: Batch) -> torch.Tensor:
@@ -136,8 +143,8 @@ def _is_frozen_linear(head: torch.nn.Module) -> bool:
     return type(head) is torch.nn.Linear and not any(p.requires_grad for p in head.parameters())
 
 
-def _score_rows(hidden: torch.Tensor, head: torch.nn.Module, labels: torch.Tensor) -> torch.Tensor:
-    return _score_logits(head(hidden), labels).log_probs
+def _score_rows(hidden: torch.Tensor, head: torch.nn.Module, labels: torch.Tensor) -> TargetScores:
+    return _score_logits(head(hidden), labels)
 
 
 def _score_logits(logits: torch.Tensor, labels: torch.Tensor) -> TargetScores:
@@ -146,22 +153,28 @@ def _score_logits(logits: torch.Tensor, labels: torch.Tensor) -> TargetScores:
     return TargetScores(log_probs, wide.argmax(1) == labels)
 
 
-def _turn_into_slopes(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Overwrites (N, V) logits with softmax - onehot, in their own precision; returns (N,) log-probabilities of labels.
+def _join_scores(pieces: Sequence[TargetScores]) -> TargetScores:
+    return TargetScores(*(torch.cat(each) for each in zip(*pieces, strict=True)))
+
+
+def _turn_into_slopes(logits: torch.Tensor, labels: torch.Tensor) -> TargetScores:
+    """Overwrites (N, V) logits with softmax - onehot, in their own precision; returns the scores of the labels.
 
     The difference is taken before it is rounded: bfloat16 has no numbers between 0.996 and 1, so of what a likely label
     still has to learn only noise would be left.
     """
-    log_probs = []
+    pieces = []
     for rows in _list_chunks(len(logits), logits.shape[1], LOGITS_IN_CACHE):
         chosen = logits[rows].gather(1, labels[rows, None])
         highest = logits[rows].amax(1, keepdim=True)
         wide = logits[rows].softmax(1, dtype=torch.promote_types(logits.dtype, torch.float32))
         # From the likeliest token, whose probability cannot vanish as the label's can.
-        log_probs.append(chosen - (highest - wide.amax(1, keepdim=True).log()))
+        log_probs = chosen - (highest - wide.amax(1, keepdim=True).log())
+        # Equal logits count too: to find the first of the highest would take a pass of its own.
+        pieces.append(TargetScores(log_probs[:, 0], (chosen == highest)[:, 0]))
         wide.scatter_add_(1, labels[rows, None], torch.full_like(wide[:, :1], -1))
         logits[rows] = wide
-    return torch.cat(log_probs)[:, 0]
+    return _join_scores(pieces)
 
 
 def _list_chunks(rows: int, vocabulary: int, numbers: int) -> Iterator[slice]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 
 from luthier.tokens.packing import pack_rows
-from luthier.training.objectives.likelihood import compute_log_probs, score_targets
+from luthier.training.objectives.likelihood import compute_scores, score_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from luthier.models.tuning import TrainedModel
     from luthier.tokens.pairs import Item
+
+
+class StepSums(NamedTuple):
+    """Scalars: the loss with its graph, and of the same weight as much as the model has right."""
+
+    loss: torch.Tensor
+    right: torch.Tensor
 
 
 class Objective(Protocol):
@@ -23,8 +30,8 @@ class Objective(Protocol):
     def shares_prefixes(self) -> bool:
         """Whether what rows of a batch begin with is computed once."""
 
-    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> torch.Tensor:
-        """A scalar with its graph; divided by the weight of all items of the step, it is the step's loss."""
+    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> StepSums:
+        """Divided by the weight of all items of the step, they are the step's loss and its share of right targets."""
         ...
 
     def measure(self, model: TrainedModel, items: Sequence[Item]) -> dict[str, float]:
@@ -41,10 +48,12 @@ class AnswerLoss:
     def __init__(self, *, shares_prefixes: bool) -> None:
         self.shares_prefixes = shares_prefixes
 
-    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> torch.Tensor:
+    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> StepSums:
         rows = [row for item in items for row in item.rows]
         batch = pack_rows(rows, shares_prefixes=self.shares_prefixes).to(model.device)
-        return -(compute_log_probs(model, batch) * batch.target_weights).sum()
+        scores = compute_scores(model, batch)
+        loss = -(scores.log_probs * batch.target_weights).sum()
+        return StepSums(loss, (scores.is_argmax * batch.target_weights).sum())
 
     @torch.no_grad()
     def measure(self, model: TrainedModel, items: Sequence[Item]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch.nn.functional import logsigmoid
 from luthier.tokens.packing import pack_rows
 from luthier.training.kernels.attention import can_pack
 from luthier.training.objectives.likelihood import compute_log_probs
+from luthier.training.objectives.objective import StepSums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +34,9 @@ class PreferenceLoss:
         self._beta = beta
         self.shares_prefixes = shares_prefixes
 
-    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> torch.Tensor:
-        return -logsigmoid(self._compute_margins(model, items)).sum()
+    def sum_loss(self, model: TrainedModel, items: Sequence[Item]) -> StepSums:
+        margins = self._compute_margins(model, items)
+        return StepSums(-logsigmoid(margins).sum(), (margins.detach() > 0).sum())
 
     @torch.no_grad()
     def measure(self, model: TrainedModel, items: Sequence[Item]) -> dict[str, float]:

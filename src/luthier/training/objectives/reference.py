@@ -50,20 +50,22 @@ def prepare_reference(
     *,
     origin: str,
     token_budget: int,
+    starts_adapted: bool = False,
     group: Group = ALONE,
     announce: Announce = silent,
 ) -> ReferenceMargins:
     """What `path` holds when that was computed from the same pairs and the same `origin`, which names the weights and
     their arithmetic; else computed and written there.
 
-    A model that cannot show how it started, because all its weights are trained, must not have been trained yet.
+    A model that cannot show how it started, because all its weights are trained or its adapter was not fresh, must not
+    have been trained yet.
     """
     unique = list(dict.fromkeys(pairs))
     origin = _fingerprint(unique, origin)
     margins = _read_margins(path, origin)
     if group.agree(margins is None):
         announce(f"measuring {len(unique)} pairs on the untrained model, once for the whole run")
-        margins = compute_margins(model, unique, token_budget=token_budget, group=group)
+        margins = compute_margins(model, unique, token_budget=token_budget, starts_adapted=starts_adapted, group=group)
         if group.is_main:
             _write_margins(path, margins, origin)
         group.wait()
@@ -72,14 +74,19 @@ def prepare_reference(
 
 @torch.no_grad()
 def compute_margins(
-    model: TrainedModel, pairs: Sequence[Item], *, token_budget: int, group: Group = ALONE
+    model: TrainedModel,
+    pairs: Sequence[Item],
+    *,
+    token_budget: int,
+    starts_adapted: bool = False,
+    group: Group = ALONE,
 ) -> list[float]:
     """In the order of the pairs, which are all different; without dropout. Each process computes its share."""
     computed: dict[Item, float] = {}
     was_training = model.training
     model.eval()
     shares_prefixes = can_share(model)
-    with show_start(model) if can_show_start(model) else nullcontext():
+    with show_start(model) if can_show_start(model) and not starts_adapted else nullcontext():
         batches = split_by_tokens(group.share(pairs), token_budget, shares_prefixes=shares_prefixes)
         for batch in group.align(batches, pairs[0]):
             margins = compute_pair_margins(model, batch.items, shares_prefixes=shares_prefixes)

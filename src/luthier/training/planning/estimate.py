@@ -133,7 +133,9 @@ def estimate_seconds(
 
 
 def count_validations(plan: Plan, config: TrainingConfig) -> int:
-    """One is always made at the end."""
+    """One is always made at the end, if there is anything to validate with."""
+    if not plan.validation:
+        return 0
     last = plan.total_steps
     return 1 + sum(is_validation_due(step, plan.steps_per_epoch, config) for step in range(1, last))
 

@@ -55,7 +55,7 @@ def count_work(items: Sequence[Item], config: TrainingConfig) -> StepWork:
         ).tree.token_count
         for group in split_by_tokens(items, config.micro_batch_tokens, shares_prefixes=shares_prefixes(config))
     ]
-    return StepWork(sum(len(row.ids) for item in items for row in item.rows), sum(sizes), max(sizes))
+    return StepWork(sum(len(row.ids) for item in items for row in item.rows), sum(sizes), max(sizes, default=0))
 
 
 def count_workload(plan: Plan, config: TrainingConfig) -> Workload:

@@ -74,6 +74,7 @@ def _list_values(event: StepDone | Validated) -> dict[str, float]:
         return {"validation/loss": event.loss, **{f"validation/{key}": value for key, value in event.metrics.items()}}
     return {
         "train/loss": event.loss,
+        "train/accuracy": event.right_fraction,
         "train/learning_rate": event.learning_rate,
         "train/grad_norm": event.grad_norm,
         "train/epoch": event.epoch,

@@ -16,6 +16,7 @@ TABLES = (
     "uploads",
     "upload_parts",
     "jobs",
+    "workers",
     "job_events",
     "job_checkpoints",
     "published_models",
@@ -27,6 +28,23 @@ TABLES = (
 
 
 def upgrade() -> None:
+    _create_keys()
+    _create_files()
+    _create_uploads()
+    _create_jobs()
+    _create_workers()
+    _create_job_records()
+    _create_public_models()
+    _create_completions()
+    _create_webhook_deliveries()
+
+
+def downgrade() -> None:
+    for table in reversed(TABLES):
+        op.drop_table(table)
+
+
+def _create_keys() -> None:
     op.create_table(
         "keys",
         sa.Column("id", sa.String(), nullable=False),
@@ -39,6 +57,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_keys"),
         sa.UniqueConstraint("digest", name="uq_keys_digest"),
     )
+
+
+def _create_files() -> None:
     op.create_table(
         "files",
         sa.Column("id", sa.String(), nullable=False),
@@ -56,6 +77,9 @@ def upgrade() -> None:
     op.create_index("ix_files_digest", "files", ["digest"])
     op.create_index("ix_files_expires_at", "files", ["expires_at"])
     op.create_index("ix_files_purpose", "files", ["purpose"])
+
+
+def _create_uploads() -> None:
     op.create_table(
         "uploads",
         sa.Column("id", sa.String(), nullable=False),
@@ -82,6 +106,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_upload_parts"),
     )
     op.create_index("ix_upload_parts_upload_id", "upload_parts", ["upload_id"])
+
+
+def _create_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(), nullable=False),
@@ -93,6 +120,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String()),
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("request_fingerprint", sa.String(), nullable=False),
+        sa.Column("is_checked", sa.Boolean(), nullable=False),
         sa.Column("model", sa.String(), nullable=False),
         sa.Column("base_model", sa.String(), nullable=False),
         sa.Column("training_file", sa.String(), nullable=False),
@@ -110,19 +138,38 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON()),
         sa.Column("run_id", sa.String()),
         sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("saved_step", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("barren_attempts", sa.Integer(), nullable=False),
+        sa.Column("beats", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String()),
-        sa.Column("lease_until", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
     )
     op.create_index("ix_jobs_created_at", "jobs", ["created_at"])
-    op.create_index("ix_jobs_lease_until", "jobs", ["lease_until"])
     op.create_index("ix_jobs_request_fingerprint", "jobs", ["request_fingerprint"])
     op.create_index("ix_jobs_status", "jobs", ["status"])
+    op.create_index("ix_jobs_worker", "jobs", ["worker"])
+
+
+def _create_workers() -> None:
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("machine", sa.String(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("start_ticks", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("beaten_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_workers"),
+    )
+    op.create_index("ix_workers_beaten_at", "workers", ["beaten_at"])
+
+
+def _create_job_records() -> None:
     op.create_table(
         "job_events",
-        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -148,6 +195,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("job_id", "step_number", name="uq_job_checkpoints_job_id"),
     )
     op.create_index("ix_job_checkpoints_public_name", "job_checkpoints", ["public_name"])
+
+
+def _create_public_models() -> None:
     op.create_table(
         "published_models",
         sa.Column("name", sa.String(), nullable=False),
@@ -168,6 +218,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_checkpoint_permissions"),
     )
     op.create_index("ix_checkpoint_permissions_public_name", "checkpoint_permissions", ["public_name"])
+
+
+def _create_completions() -> None:
     op.create_table(
         "completions",
         sa.Column("id", sa.String(), nullable=False),
@@ -180,6 +233,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_completions_created_at", "completions", ["created_at"])
     op.create_index("ix_completions_model", "completions", ["model"])
+
+
+def _create_webhook_deliveries() -> None:
     op.create_table(
         "webhook_deliveries",
         sa.Column("id", sa.String(), nullable=False),
@@ -192,8 +248,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_webhook_deliveries"),
     )
     op.create_index("ix_webhook_deliveries_next_try_at", "webhook_deliveries", ["next_try_at"])
-
-
-def downgrade() -> None:
-    for table in reversed(TABLES):
-        op.drop_table(table)

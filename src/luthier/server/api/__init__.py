@@ -1,0 +1,1 @@
+"""What Luthier's server can do and OpenAI's API has no words for."""

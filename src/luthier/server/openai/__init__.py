@@ -1,0 +1,1 @@
+"""The endpoints of the OpenAI API, under their own paths and in their own words."""

@@ -1,0 +1,118 @@
+"""The process that speaks HTTP, on a socket that the supervisor keeps open while one such process follows another."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from luthier.engine.process_engine import ProcessEngine
+from luthier.server.app import create_app
+from luthier.server.processes.assignment import read_assignment
+from luthier.server.processes.child import run_child, tell_ready
+from luthier.server.processes.readiness import build_checks
+from luthier.server.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from starlette.types import ASGIApp
+
+    from luthier.server.processes.assignment import Assignment
+    from luthier.store.home import Home
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than most proxies and clients keep a connection, so that they are the ones to close it."""
+
+LAST_WORDS_SECONDS = 3.0
+"""For clients to be told that their answers end here."""
+
+BACKLOG = 2048
+
+
+class DrainingServer(uvicorn.Server):
+    """Tells when it accepts connections, and ends well when it is told to: uvicorn's own ends by the signal then.
+
+    Answers that have begun have `drain_seconds` to end. What is left is failed by `give_up`, so that its client is told
+    so and does not just lose the connection.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        announce: Callable[[], None],
+        give_up: Callable[[], None],
+        drain_seconds: float,
+    ) -> None:
+        super().__init__(config)
+        self._announce = announce
+        self._give_up = give_up
+        self._drain_seconds = drain_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # In a thread of its own, since it may wait for others.
+        giving_up = Thread(target=self._give_up, name="luthier-drain", daemon=True)
+        timer = asyncio.get_running_loop().call_later(self._drain_seconds, giving_up.start)
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            timer.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+
+
+def answer_clients(home: Home) -> None:
+    assignment = read_assignment()
+    listener = socket.socket(fileno=assignment.listener_fd)
+    with closing(ProcessEngine(Path(assignment.engine_socket))) as engine:
+        services = Services(
+            home=home,
+            engine=engine,
+            embed=engine.embed,
+            checks=build_checks(home, engine),
+            own_hosts=frozenset(assignment.own_hosts),
+        )
+        server = DrainingServer(
+            configure_uvicorn(create_app(services), assignment, drain_seconds=home.settings.drain_seconds),
+            announce=partial(tell_ready, assignment.ready_fd),
+            give_up=engine.close,
+            drain_seconds=home.settings.drain_seconds,
+        )
+        server.run([listener])
+
+
+def configure_uvicorn(app: ASGIApp, assignment: Assignment, *, drain_seconds: float) -> uvicorn.Config:
+    """Behind a proxy its word counts for who the client is: nobody else can reach the server then."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=assignment.is_behind_proxy,
+        forwarded_allow_ips="*" if assignment.is_behind_proxy else None,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(drain_seconds + LAST_WORDS_SECONDS),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_child("api", answer_clients))
