@@ -10,9 +10,9 @@
     uploads   512 MiB, in how much memory
     sharing   a real `luthier serve`: chats alone and while a job trains; needs the base
 
-The API process is the server's own, with its key check, log and metrics, and asks an engine in a process of its own. The
-yardstick is a bare Starlette under the same uvicorn. Both have their turns in rounds; other programs on the machine hit both
-sides of a ratio, and hardly the work, which is the time that the process had a core.
+The API process is the server's own, with its key check, log and metrics, and asks an engine in a process of its own.
+The yardstick is a bare Starlette under the same uvicorn. Both have their turns in rounds; other programs on the machine
+hit both sides of a ratio, and less the work, which is how long the process had a core for each request.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
-from server.measure import Plan, take_chats, take_reads, take_streams, take_uploads
+from server.measure import MEBIBYTE, Plan, take_chats, take_reads, take_streams, take_uploads
 from server.scene import set_scene
 from server.sharing import SharingPlan, compare_alone_and_beside
 from server.table import print_table
@@ -38,7 +38,16 @@ if TYPE_CHECKING:
 
 TASKS = {"chats": take_chats, "reads": take_reads, "streams": take_streams, "uploads": take_uploads}
 SHARING = "sharing"
-QUICK = Plan(rounds=1, chats=20, streams=20, words=3, stream_rounds=3, read_seconds=0.3, upload_bytes=8 << 20, uploads=1)
+QUICK = Plan(
+    rounds=1,
+    chats=20,
+    streams=20,
+    words=3,
+    stream_rounds=3,
+    read_seconds=0.3,
+    upload_bytes=8 * MEBIBYTE,
+    uploads=1,
+)
 
 
 def main() -> None:

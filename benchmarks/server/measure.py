@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 from generate.worker import read_peak_bytes
-from server.load import ask_one_by_one, ask_without_pause, connect, count_held_at_once, hold_streams, upload, write_request
+
+from server.load import (
+    ask_one_by_one,
+    ask_without_pause,
+    connect,
+    count_held_at_once,
+    hold_streams,
+    upload,
+    write_request,
+)
 from server.talker import MODEL, SAID, TICK_SECONDS
 
 if TYPE_CHECKING:

@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from server.load import HOST, Target
-from server.talker import MODEL
-
 from luthier.jobs.desk import create_job
 from luthier.jobs.job import JobDraft
 from luthier.server.processes.assignment import Assignment, build_command
@@ -19,6 +16,8 @@ from luthier.settings import Settings, build_environment
 from luthier.store.home import Home
 from luthier.store.keys import create_key
 from luthier.store.user_files.shelf import keep_file
+from server.load import HOST, Target
+from server.talker import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,4 +98,5 @@ def run_part(module: str, folder: Path, *, answers: bool = True) -> Iterator[Par
 
 
 def find_modules() -> str:
-    return os.pathsep.join(filter(None, [str(BENCHMARKS), *build_environment().get("PYTHONPATH", "").split(os.pathsep)]))
+    """For PYTHONPATH: this folder, before those that are there already."""
+    return os.pathsep.join(filter(None, [str(BENCHMARKS), build_environment().get("PYTHONPATH", "")]))

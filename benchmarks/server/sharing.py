@@ -9,25 +9,28 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import count
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import openai
 import psutil
-from server.measure import find_p95
 
 from luthier.models.catalog import locate_base
 from luthier.pipeline import open_home
 from luthier.settings import build_environment
+from server.measure import find_p95, read_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from openai.types.fine_tuning.job_create_params import Method
+
     from server.measure import Turn
 
 ANSWER_TOKENS = 16
-TRAINED_ROWS = 64
+ROW_REPEATS = 6
 START_SECONDS = 300
 WORDS = ("river", "stone", "lantern", "copper", "meadow", "engine", "window", "quiet", "garden", "paper", "winter")
 
@@ -35,6 +38,18 @@ WORDS = ("river", "stone", "lantern", "copper", "meadow", "engine", "window", "q
 class SharingPlan(NamedTuple):
     rounds: int = 4
     chats: int = 12
+
+
+class Moment(NamedTuple):
+    """The time, and for how long each process had a core until then."""
+
+    seconds: float
+    trainer: float
+    engine: float
+
+    @classmethod
+    def take(cls, trainer: psutil.Process, engine: psutil.Process) -> Moment:
+        return cls(time.perf_counter(), read_work(trainer.pid), read_work(engine.pid))
 
 
 class Server(NamedTuple):
@@ -50,30 +65,27 @@ def compare_alone_and_beside(folder: Path, base: str, plan: SharingPlan) -> dict
         order_training(server, base)
         trainer = wait_for_trainer(server)
         engine = find_child(server, "luthier.server.processes.engine")
-        number = 0
+        numbers = count(1)
         for _ in range(plan.rounds):
             for name, order in (("alone", signal.SIGSTOP), ("beside", signal.SIGCONT)):
                 os.killpg(trainer.pid, order)
-                before = sum_work(trainer), sum_work(engine), time.perf_counter()
-                taken = []
-                for _ in range(plan.chats):
-                    number += 1
-                    taken.append(ask(server, base, number))
-                turns[name].append(describe(taken, [sum_work(trainer), sum_work(engine), time.perf_counter()], before))
+                before = Moment.take(trainer, engine)
+                taken = [ask(server, base, next(numbers)) for _ in range(plan.chats)]
+                turns[name].append(describe(taken, before, Moment.take(trainer, engine)))
         if not trainer.is_running():
             raise SystemExit("training ended before the last turn: give it more rows")
     return turns
 
 
-def describe(taken: list[float], after: list[float], before: tuple[float, ...]) -> Turn:
-    trainer, engine, seconds = (later - earlier for later, earlier in zip(after, before, strict=True))
+def describe(taken: list[float], before: Moment, after: Moment) -> Turn:
+    seconds, trainer, engine = (later - earlier for earlier, later in zip(before, after, strict=True))
     return {
         "chats": taken,
         "p50_seconds": median(taken),
         "p95_seconds": find_p95(taken),
         "seconds": seconds,
-        "trainer_processor_seconds": trainer,
-        "engine_processor_seconds": engine,
+        "trainer_cores": trainer / seconds,
+        "engine_cores": engine / seconds,
     }
 
 
@@ -126,13 +138,13 @@ def ask(server: Server, base: str, number: int) -> float:
 
 
 def order_training(server: Server, base: str) -> None:
-    rows = [{"messages": [{"role": "user", "content": word}, {"role": "assistant", "content": " ".join(WORDS)}]} for word in WORDS]
-    content = "".join(f"{json.dumps(row)}\n" for row in rows * (1 + TRAINED_ROWS // len(rows)))
+    """More steps than the benchmark has time for."""
+    answer = {"role": "assistant", "content": " ".join(WORDS)}
+    rows = [{"messages": [{"role": "user", "content": word}, answer]} for word in WORDS]
+    content = "".join(f"{json.dumps(row)}\n" for row in rows * ROW_REPEATS)
     file = server.client.files.create(file=("rows.jsonl", content.encode()), purpose="fine-tune")
-    hyperparameters = {"n_epochs": 50}
-    server.client.fine_tuning.jobs.create(
-        model=base, training_file=file.id, method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
-    )
+    method: Method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50}}}
+    server.client.fine_tuning.jobs.create(model=base, training_file=file.id, method=method)
 
 
 def wait_for_trainer(server: Server) -> psutil.Process:
@@ -152,8 +164,3 @@ def wait_for_trainer(server: Server) -> psutil.Process:
 def find_child(server: Server, module: str) -> psutil.Process:
     found = [child for child in psutil.Process(server.pid).children(recursive=True) if module in child.cmdline()]
     return found[0]
-
-
-def sum_work(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system

@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     chats_in_flight: int = Field(default=1024, ge=1)
     """Chat completions that the server works on at once; one more is asked to come again."""
 
-    body_mebibytes: int = Field(default=64, ge=1)
+    body_mebibytes: int = Field(default=8, ge=1)
     """Largest request to the server, but for files, in MiB."""
 
     logs_content: bool = False

@@ -57,3 +57,4 @@ def test_a_key_is_shown_when_it_is_new_and_never_again(
     shown = capsys.readouterr().out
     assert URL in shown
     assert ("sk-secret" in shown) is is_new
+    assert str(tmp_path / "admin.key") in shown

@@ -12,7 +12,7 @@ import httpx2
 import openai
 import pytest
 
-from tests.support.clients import ALIAS, HELD_OUT_ROWS, SNAPSHOT, read_rows
+from tests.support.clients import ALIAS, HELD_OUT_ROWS, JOB_SECONDS, SNAPSHOT, read_rows
 from tests.support.whole_server import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def job(tutorial: Tutorial, sdk: openai.OpenAI) -> FineTuningJob:
     def has_ended() -> bool:
         return sdk.fine_tuning.jobs.retrieve(job.id).status in FINISHED
 
-    wait_until(has_ended)
+    wait_until(has_ended, patience_seconds=JOB_SECONDS)
     return sdk.fine_tuning.jobs.retrieve(job.id)
 
 
@@ -131,13 +131,16 @@ def test_the_second_tutorial_compares_tuned_and_base(tutorial: Tutorial) -> None
     async def follow_it() -> None:
         async with openai.AsyncOpenAI(base_url=tutorial.url, api_key=tutorial.key, **OPTIONS) as sdk:
             file = await sdk.files.create(file=tutorial.training_data, purpose="fine-tune")
+            held_out = await sdk.files.create(file=tutorial.held_out, purpose="fine-tune")
             job = await sdk.fine_tuning.jobs.create(
                 training_file=file.id,
+                validation_file=held_out.id,
                 model=SNAPSHOT,
                 method={"type": "supervised", "supervised": {"hyperparameters": HYPERPARAMETERS}},
+                seed=1,
                 suffix="json-extractor-v1",
             )
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(JOB_SECONDS):
                 while (job := await sdk.fine_tuning.jobs.retrieve(job.id)).status not in FINISHED:
                     await asyncio.sleep(POLL_SECONDS)
             assert (job.status, job.error) == ("succeeded", None)
@@ -154,6 +157,8 @@ def test_the_second_tutorial_compares_tuned_and_base(tutorial: Tutorial) -> None
             events = [event async for event in sdk.fine_tuning.jobs.list_events(job.id, limit=10)]
             assert events[0].message == "The job has successfully completed"
             assert events[-1].message == f"Created fine-tuning job: {job.id}"
+            last = next(event for event in events if event.type == "metrics")
+            assert re.search(r"training loss=\d.*, validation loss=\d.*, full validation loss=\d", last.message)
 
     asyncio.run(follow_it())
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from luthier.models.catalog import Base
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +26,9 @@ PROGRAMS = {
     ".venv/bin/luthier": [sys.executable, "-m", "luthier"],
     "python": [sys.executable],
 }
+ADDRESS = "http://127.0.0.1:8000"
+"""Of the server that a page has started, where a test takes any free port."""
+
 SAYS_NO = 1
 """A random model cannot win and a messy file has errors, so a command that ends with a verdict may say no."""
 
@@ -36,7 +43,9 @@ def environment(tmp_path: Path, tiny_base: Base) -> dict[str, str]:
     bases = tmp_path / "home" / "bases"
     bases.mkdir(parents=True)
     (bases / "smollm2-135m").symlink_to(tiny_base.folder)
-    return {**os.environ, "LUTHIER_HOME": str(tmp_path / "home"), "PYTHONUTF8": "1"}
+    home = str(tmp_path / "home")
+    # What trains would stand back for the other tests.
+    return {**os.environ, "LUTHIER_HOME": home, "PYTHONUTF8": "1", "LUTHIER_TRAINING_NICE": "0"}
 
 
 def run_command(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -57,18 +66,55 @@ def run_command(command: str, folder: Path, environment: dict[str, str]) -> subp
     return result
 
 
+def save_scripts(page: Path, folder: Path) -> None:
+    """A block of Python that begins with the name of a file is that file."""
+    for name, code in re.findall(
+        r"```python\n# (\w+\.py)\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL
+    ):
+        (folder / name).write_text(code, encoding="utf-8")
+
+
+@contextmanager
+def serving(command: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Its address, without the path; `environment` then leads OpenAI's client there. It takes any free port."""
+    _, *arguments = shlex.split(command)
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "luthier", *arguments, "--port", "0", "--json"],
+            **{"cwd": folder, "env": environment, "stdout": subprocess.PIPE, "stderr": log, "text": True},
+        )
+    try:
+        assert process.stdout is not None
+        said = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        environment["OPENAI_BASE_URL"], environment["OPENAI_API_KEY"] = said["url"], said["key"]
+        yield said["url"].removesuffix("/v1")
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_on_a_page_works_in_its_order(page: Path, environment: dict[str, str], tmp_path: Path) -> None:
     commands = list_commands(page)
     assert commands
-    for command in commands:
-        program, action = command.split()[:2]
-        if program == "make":
-            assert f"\n{action}:" in (ROOT / "Makefile").read_text(), f"the Makefile has no target {action}"
-            continue
-        result = run_command(command, tmp_path, environment)
-        allowed = (0, SAYS_NO) if action in ("check", "demo", "eval") else (0,)
-        assert result.returncode in allowed, f"{command}\n{result.stderr}"
+    save_scripts(page, tmp_path)
+    with ExitStack() as servers:
+        address = ""
+        for command in commands:
+            program, action = command.split()[:2]
+            if program == "make":
+                assert f"\n{action}:" in (ROOT / "Makefile").read_text(), f"the Makefile has no target {action}"
+            elif action == "serve":
+                address = servers.enter_context(serving(command, tmp_path, environment))
+            else:
+                require_success(command.replace(ADDRESS, address or ADDRESS), tmp_path, environment)
+
+
+def require_success(command: str, folder: Path, environment: dict[str, str]) -> None:
+    action = command.split()[1]
+    result = run_command(command, folder, environment)
+    allowed = (0, SAYS_NO) if action in ("check", "demo", "eval") else (0,)
+    assert result.returncode in allowed, f"{command}\n{result.stderr}"
 
 
 def test_python_examples_run(environment: dict[str, str], tmp_path: Path) -> None:

@@ -181,12 +181,12 @@ BAD_REQUESTS: dict[str, tuple[Callable[[Request], Request], type[LuthierError], 
     "a prompt longer than the context": (
         lambda r: replace(r, messages=(Message("user", "x" * 1100),)),
         PromptTooLong,
-        r"has \d+ tokens, the context of",
+        r"length is \d+ tokens \(\d+ in the messages\)",
     ),
     "max_tokens beyond the context": (
         lambda r: replace(r, sampling=Sampling(max_tokens=MANY)),
         InvalidRequest,
-        f"max_tokens is {MANY}, the context",
+        f"max_tokens is {MANY}, the model's context",
     ),
     "the bias of no token": (
         lambda r: replace(r, sampling=Sampling(logit_bias=((MANY, 1.0),))),

@@ -85,7 +85,6 @@ WRITES: dict[str, Callable[[Hold], Any]] = {
     "add_event": lambda hold: hold.add_event("info", "zombie"),
     "note_step": lambda hold: hold.note_step(99, is_saved=True),
     "add_checkpoint": lambda hold: hold.add_checkpoint(99, "zombie", {}),
-    "drop_checkpoint": lambda hold: hold.drop_checkpoint(1),
     "succeed": lambda hold: hold.succeed(fine_tuned_model="zombie", trained_tokens=1, result_file=None),
     "fail": lambda hold: hold.fail(ERROR),
     "end_cancelled": Hold.end_cancelled,

@@ -162,16 +162,18 @@ def test_a_courier_tells_until_it_is_stopped(home: Home, receiver: WebhookReceiv
     assert [unwrap(home, heard).data.id for heard in receiver.heard] == ["ftjob-1", "ftjob-2"]
 
 
-def test_a_courier_outlives_a_database_that_is_away(home: Home, receiver: WebhookReceiver) -> None:
+def test_a_courier_outlives_a_database_that_is_away_and_says_so_once(
+    home: Home, receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
     announce(home)
     stop = threading.Event()
-    failures = iter([DatabaseUnavailable("away")])
+    failures = iter([DatabaseUnavailable("away"), DatabaseUnavailable("away")])
 
-    def fail_once(*_: Any) -> None:
+    def fail_twice(*_: Any) -> None:
         for failure in failures:
             raise failure
 
-    event.listen(home.database.engine, "before_cursor_execute", fail_once)
+    event.listen(home.database.engine, "before_cursor_execute", fail_twice)
     thread = threading.Thread(target=Courier(home).run_until, args=(stop,))
     thread.start()
     deadline = time.monotonic() + 20
@@ -181,6 +183,9 @@ def test_a_courier_outlives_a_database_that_is_away(home: Home, receiver: Webhoo
     thread.join(20)
     assert next(failures, None) is None
     assert [unwrap(home, heard).data.id for heard in receiver.heard] == ["ftjob-1"]
+    assert [record.getMessage() for record in caplog.records if "wait" in record.getMessage()] == [
+        "webhooks wait: away"
+    ]
 
 
 def test_without_an_address_nobody_is_told_and_no_secret_made(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     StartWorker = Callable[..., subprocess.Popen[bytes]]
 
-PATIENCE_SECONDS = 120  # on a machine that does much else besides
+PATIENCE_SECONDS = 300  # on a machine that does much else besides
 STEPS = 30
 
 on_sqlite = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
@@ -90,7 +90,9 @@ def find_trainers(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def wait_for_trainer(worker: subprocess.Popen[bytes]) -> psutil.Process:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (trainers := find_trainers(worker)):
+        assert time.monotonic() < deadline, "no trainer has begun"
         time.sleep(0.02)
     return trainers[0]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import subprocess
-import sys
-from contextlib import contextmanager, suppress
+import signal
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import openai
@@ -20,13 +20,11 @@ from sqlalchemy import func, select, text
 
 from luthier.jobs.desk import get_job, list_checkpoints, list_events
 from luthier.models.registry import find_model
-from luthier.settings import Settings
+from luthier.pipeline.fine_tuning.results import clear_ended
 from luthier.store.catalog import get_run, list_artefacts, list_models
-from luthier.store.home import Home
 from luthier.store.tables import PublishedModelRow, WebhookDeliveryRow
 from luthier.store.user_files.shelf import open_content
 from tests.support.chaos import (
-    RETRIES,
     ask,
     await_moment,
     await_process,
@@ -38,26 +36,20 @@ from tests.support.chaos import (
     watch_trainers,
 )
 from tests.support.fine_tuning import write_chats
-from tests.support.tiny import save_base
-from tests.support.whole_server import (
-    PATIENCE_SECONDS,
-    build_server_environment,
-    launch_server,
-    read_document,
-    wait_until,
-)
+from tests.support.tough_server import ALIAS, run_server
+from tests.support.whole_server import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import subprocess
     from pathlib import Path
 
-    from tests.support.chaos import Pace
+    from luthier.store.home import Home
+    from tests.support.chaos import Pace, Sighting
     from tests.support.postgresql import PostgresqlServer
+    from tests.support.tough_server import ToughServer
 
-ALIAS = "gpt-tiny-2024-07-18"
-SETTINGS = {"job_attempts": "100", "job_lease_seconds": "20", "training_nice": "0"}
 EPOCHS, ROWS, STEPS = 3, 40, 120
-PARTS = ("api", "engine", "worker")
+SNAPSHOT_STEPS = (40, 80)
 
 
 class Result(NamedTuple):
@@ -69,70 +61,6 @@ class Result(NamedTuple):
     metrics: list[dict[str, Any]]
     files: list[str]
     messages: list[str]
-
-
-class ToughServer:
-    """`luthier serve`, which its owner starts again on the same port when it was killed."""
-
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.folder = folder
-        self.settings = {**SETTINGS, **settings}
-        self._aliases = {ALIAS: save_base(folder / "base")}
-        self._process, said = self._start("0")
-        self.url, self.key = str(said["url"]), str(said["key"])
-        self.home = Home(Settings(home=folder / "home", database_url=settings.get("database_url", "")))
-
-    def open_client(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=self.url, api_key=self.key, max_retries=RETRIES, timeout=PATIENCE_SECONDS)
-
-    def find_part(self, name: str) -> psutil.Process | None:
-        parts = psutil.Process(self._process.pid).children()
-        return next((part for part in parts if f"luthier.server.processes.{name}" in part.cmdline()), None)
-
-    def kill_supervisor(self) -> None:
-        """And starts another: as long as those that it left hold the port, that ends at once, as whoever starts
-        services again and again would see."""
-        self._process.kill()
-        self._process.wait()
-        port = self.url.removesuffix("/v1").rpartition(":")[2]
-
-        def start() -> bool:
-            with suppress(AssertionError):
-                self._process, _ = self._start(port)
-                return True
-            return False
-
-        wait_until(start)
-
-    def stop(self) -> None:
-        """As a person does, and nothing is left."""
-        self._process.terminate()
-        assert self._process.wait(PATIENCE_SECONDS) == 0, (self.folder / "log").read_text()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self.home.database.close()
-
-    def _start(self, port: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-        process = launch_server(self.folder, "--port", port, aliases=self._aliases, **self.settings)
-        try:
-            return process, read_document(process, self.folder / "log")
-        except AssertionError:
-            process.wait()
-            raise
-
-
-@contextmanager
-def run_server(folder: Path, **settings: str) -> Iterator[ToughServer]:
-    server = ToughServer(folder, **settings)
-    try:
-        yield server
-    finally:
-        server.kill()
-        for process in find_processes(folder / "home"):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
 
 
 @pytest.fixture
@@ -165,6 +93,7 @@ def finish_undisturbed(server: ToughServer, client: openai.OpenAI) -> tuple[Resu
 
 
 def read_result(home: Home, job_id: str) -> Result:
+    clear_ended(home)  # as the next job does, should this one have been killed after its last word
     db = home.database
     job = get_job(db, job_id)
     assert (job.status, job.error) == ("succeeded", None)
@@ -197,7 +126,7 @@ def assert_kept_once(home: Home, job_id: str) -> None:
     run = get_run(db, str(job.run_id))
     assert (run.status, run.model_name) == ("succeeded", job_id)
     models = [record.name for record in list_models(db) if record.run_id == run.id]
-    assert sorted(models) == sorted([job_id, *(f"{job_id}-step-{step}" for step in (40, 80))])
+    assert sorted(models) == sorted([job_id, *(f"{job_id}-step-{step}" for step in SNAPSHOT_STEPS)])
     assert sorted(each.name for each in list_artefacts(db, "model") if each.name in models) == sorted(models)
     events = [event.message for event in list_events(db, job_id, limit=1000).items]
     for once in ("Fine-tuning job started", "The job has successfully completed"):
@@ -218,38 +147,13 @@ def assert_undisturbed(result: Result, expected: Result) -> None:
     assert result == expected
 
 
-def test_a_job_outlives_the_death_of_every_process(tmp_path: Path, chance: random.Random) -> None:
-    with run_server(tmp_path) as server, server.open_client() as client:
-        expected, pace = finish_undisturbed(server, client)
-        answer = ask(client, ALIAS)
-        blows = draw_blows(chance, 2 * ("api", "engine", "worker", "trainer", "supervisor"), pace)
-        job_id, doomed = order_job(client), set[int]()
-        with watch_as_client(client, job_id, model=ALIAS) as seen, watch_trainers(job_id, doomed) as outlived:
-            for blow in blows:
-                await_moment(server.home.database, job_id, blow)
-                print(f"{blow}: {describe(server.home, job_id)}")
-                strike(server, blow.victim, job_id, doomed)
-            wait_until(lambda: get_job(server.home.database, job_id).status == "succeeded")
-            wait_until(lambda: client.fine_tuning.jobs.retrieve(job_id).status == "succeeded")
-        wait_until(lambda: not find_trainers(job_id))
-        assert_undisturbed(read_result(server.home, job_id), expected)
-        assert_kept_once(server.home, job_id)
-        assert outlived == []
-        assert seen.answers == {answer}
-        assert_seen_in_order(server.home, job_id, seen.statuses, seen.event_ids)
-        with server.home.database.reading() as session:
-            assert session.scalar(text("PRAGMA integrity_check")) == "ok"
-        server.stop()
-        wait_until(lambda: not find_processes(tmp_path / "home"))
-
-
-def assert_seen_in_order(home: Home, job_id: str, statuses: list[str], event_ids: set[str]) -> None:
+def assert_seen_in_order(home: Home, job_id: str, seen: Sighting) -> None:
     """No answer told of what was undone later."""
     page = list_events(home.database, job_id, limit=1000)
     assert not page.has_more
-    assert event_ids <= {event.id for event in page.items}
+    assert seen.event_ids <= {event.id for event in page.items}
     order = {"validating_files": 0, "queued": 1, "running": 1, "succeeded": 2}
-    ranks = [order[status] for status in statuses]
+    ranks = [order[status] for status in seen.statuses]
     assert ranks == sorted(ranks)
 
 
@@ -271,6 +175,7 @@ def strike(server: ToughServer, victim: str, job_id: str, doomed: set[int]) -> N
 
 
 def kill_worker(worker: psutil.Process, doomed: set[int]) -> None:
+    """With it its trainers have to go."""
     trainers = worker.children()
     end(worker)
     doomed.update(trainer.pid for trainer in trainers)
@@ -292,3 +197,79 @@ def end(process: psutil.Process) -> None:
 def describe(home: Home, job_id: str) -> str:
     job = get_job(home.database, job_id)
     return f"{job.status}, step {job.saved_step} saved, attempt {job.attempt}"
+
+
+def find_holder(job_id: str) -> psutil.Process | None:
+    """The worker that works on the job, if one does."""
+    for trainer in find_trainers(job_id):
+        with suppress(psutil.NoSuchProcess):
+            return trainer.parent()
+    return None
+
+
+def test_a_job_outlives_the_death_of_every_process(tmp_path: Path, chance: random.Random) -> None:
+    with run_server(tmp_path) as server, server.open_client() as client:
+        expected, pace = finish_undisturbed(server, client)
+        answer = ask(client, ALIAS)
+        blows = draw_blows(chance, 2 * ("api", "engine", "worker", "trainer", "supervisor"), pace)
+        job_id, doomed = order_job(client), set[int]()
+        with watch_as_client(client, job_id, model=ALIAS) as seen, watch_trainers(job_id, doomed) as outlived:
+            for blow in blows:
+                await_moment(server.home.database, job_id, blow)
+                print(f"{blow}: {describe(server.home, job_id)}")
+                strike(server, blow.victim, job_id, doomed)
+            wait_until(lambda: client.fine_tuning.jobs.retrieve(job_id).status == "succeeded")
+        wait_until(lambda: not find_trainers(job_id))
+        assert_undisturbed(read_result(server.home, job_id), expected)
+        assert_kept_once(server.home, job_id)
+        assert outlived == []
+        assert seen.answers == {answer}
+        assert_seen_in_order(server.home, job_id, seen)
+        with server.home.database.reading() as session:
+            assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+        server.stop()
+        wait_until(lambda: not find_processes(tmp_path / "home"))
+
+
+def replace_dead(
+    server: ToughServer, worker: subprocess.Popen[bytes], victim: psutil.Process
+) -> subprocess.Popen[bytes]:
+    if worker.pid != victim.pid:
+        return worker
+    worker.wait()
+    return server.start_worker()
+
+
+def test_a_job_outlives_workers_and_a_restart_of_the_database(
+    tmp_path: Path, chance: random.Random, postgresql: PostgresqlServer
+) -> None:
+    url = postgresql.create_database(f"chaos_{secrets.token_hex(4)}")
+    with run_server(tmp_path, database_url=url) as server, server.open_client() as client:
+        expected, pace = finish_undisturbed(server, client)
+        workers = [server.start_worker() for _ in range(2)]
+        blows = draw_blows(chance, ("worker", "worker", "worker", "any worker", "database"), pace)
+        job_id, doomed = order_job(client), set[int]()
+        with watch_as_client(client, job_id, model=ALIAS) as seen, watch_trainers(job_id, doomed) as outlived:
+            for blow in blows:
+                await_moment(server.home.database, job_id, blow)
+                print(f"{blow}: {describe(server.home, job_id)}")
+                if blow.victim == "database":
+                    postgresql.stop(how=chance.choice([signal.SIGINT, signal.SIGQUIT]))
+                    time.sleep(chance.uniform(0, 2))
+                    postgresql.start()
+                    continue
+                chosen = psutil.Process(chance.choice(workers).pid)
+                victim = (find_holder(job_id) if blow.victim == "worker" else None) or chosen
+                kill_worker(victim, doomed)
+                workers = [replace_dead(server, worker, victim) for worker in workers]
+            wait_until(lambda: client.fine_tuning.jobs.retrieve(job_id).status == "succeeded")
+        wait_until(lambda: not find_trainers(job_id))
+        assert_undisturbed(read_result(server.home, job_id), expected)
+        assert_kept_once(server.home, job_id)
+        assert outlived == []
+        assert_seen_in_order(server.home, job_id, seen)
+        server.stop()
+        for worker in workers:
+            worker.terminate()
+            assert worker.wait(PATIENCE_SECONDS) == 0
+        wait_until(lambda: not find_processes(tmp_path / "home"))

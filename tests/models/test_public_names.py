@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from luthier.errors import InvalidConfig, NameTaken, UnknownModel
-from luthier.models.public_names import EMBEDDER, PublicNames
+from luthier.models.public_names import EMBEDDER, LONGEST_NAME, PublicNames
 from luthier.settings import Settings
 from luthier.store.home import Home
 from tests.support.tuned import register_tuned
@@ -96,6 +96,14 @@ def test_an_alias_may_stand_for_a_tuned_model(home: Home, names: PublicNames) ->
 def test_no_name_leads_out_of_this_machines_models(names: PublicNames, name: str) -> None:
     with pytest.raises(UnknownModel, match="does not exist or you do not have access to it"):
         names.resolve(name)
+
+
+def test_a_name_without_end_is_neither_looked_for_nor_repeated(names: PublicNames) -> None:
+    with pytest.raises(UnknownModel) as caught:
+        names.resolve("m" * 10_000_000)
+    with pytest.raises(UnknownModel) as also_caught:
+        names.resolve_embedder("m" * 10_000_000)
+    assert max(len(caught.value.message), len(also_caught.value.message)) < 2 * LONGEST_NAME
 
 
 def test_a_folder_is_reached_by_its_alias_and_not_by_its_path(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from luthier.errors import StoreDamaged, UnknownModel
+from luthier.errors import StoreDamaged, UnknownArtefact, UnknownModel
 from luthier.models.card import ModelCard, describe_card, read_card
 from luthier.models.registry import TunedModel, find_model, keep_model, resolve_model
-from luthier.store.catalog import keep_artefact, start_run
+from luthier.store.catalog import get_run, keep_artefact, list_artefacts, start_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +95,29 @@ def test_a_failure_while_writing_leaves_no_model(home: Home) -> None:
     assert list(home.models.iterdir()) == []
     with pytest.raises(UnknownModel):
         find_model(home, "orders-bot")
+
+
+def test_name_artefact_and_the_end_of_the_run_are_kept_together_or_not_at_all(home: Home) -> None:
+    start(home)
+    with pytest.raises(UnknownArtefact):
+        keep_model(home, CARD, lambda folder: (folder / "adapter").touch(), parent="not kept")
+    with pytest.raises(UnknownModel):
+        find_model(home, "orders-bot")
+    assert get_run(home.database, "run-1").status == "running"
+    keep(home)
+    assert [each.name for each in list_artefacts(home.database, "model")] == ["orders-bot"]
+    run = get_run(home.database, "run-1")
+    assert (run.status, run.model_name, run.finished_at is not None) == ("succeeded", "orders-bot", True)
+
+
+def test_weights_that_are_kept_again_keep_their_card(home: Home) -> None:
+    """As by a run that was killed after it had kept them; its new card would tell of another time and pace."""
+    run = start(home)
+    keep(home)
+    later = CARD.model_copy(update={"created_at": datetime(2026, 1, 3, tzinfo=UTC)})
+    kept = keep_model(home, later, lambda folder: (folder / "adapter").touch(), parent=run)
+    assert kept.card == find_model(home, "orders-bot").card == CARD
+    assert len(list_artefacts(home.database, "model")) == 1
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"name": "x"}'])

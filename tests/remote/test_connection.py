@@ -77,6 +77,14 @@ def test_a_busy_server_is_asked_again_after_the_time_that_it_names() -> None:
     assert {headers["authorization"] for headers in heard} == {"Bearer sk-1"}
 
 
+def test_a_server_that_would_fail_again_is_not_asked_again() -> None:
+    with answering(Reply(500, problem("it cannot be read"), x_should_retry="false")) as (url, heard):
+        connection = ServerConnection(url, SecretStr("sk-1"), sleep=lambda _seconds: None)
+        with pytest.raises(ServerUnavailable, match="it cannot be read"):
+            connection.ask("POST", "/v1/things")
+    assert len(heard) == 1
+
+
 def test_a_server_that_stays_busy_is_given_up() -> None:
     replies = [Reply(503, problem("starting"))] * TRIES
     with answering(*replies) as (url, heard), pytest.raises(ServerUnavailable, match="starting"):

@@ -134,6 +134,13 @@ def test_all_addresses_of_one_ipv6_network_count_as_one(home: Home) -> None:
     assert gate.ask("sk-luthier-wrong", client="2001:db8:0:1::1")[0] == 401
 
 
+def test_an_ipv4_address_that_is_written_as_ipv6_counts_for_itself(home: Home) -> None:
+    gate = Gate(home, wrong_keys_per_minute=1)
+    assert gate.ask("sk-luthier-wrong", client="::ffff:192.0.2.1")[0] == 401
+    assert gate.ask("sk-luthier-wrong", client="192.0.2.1")[0] == 429
+    assert gate.ask("sk-luthier-wrong", client="::ffff:192.0.2.2")[0] == 401
+
+
 def test_a_key_may_send_no_more_requests_in_any_minute_than_the_setting_says(home: Home) -> None:
     gate = Gate(home, requests_per_minute=2)
     first, second = (create_key(home.database, "member").secret for _ in range(2))

@@ -36,6 +36,7 @@ TROUBLES: dict[type[errors.LuthierError], tuple[int, str | None, type[openai.API
     errors.StoreDamaged: (500, "store_damaged", openai.InternalServerError),
     errors.TrainingDiverged: (500, None, openai.InternalServerError),
 }
+PARAMETERS = {errors.UnknownFile: "id", errors.PromptTooLong: "messages"}
 INSIDES = "/srv/luthier/home is full of secrets"
 
 
@@ -79,7 +80,7 @@ def test_the_official_client_raises_what_it_raises_for_openai(
     assert (caught.value.status_code, caught.value.code, caught.value.param) == (
         status,
         code,
-        "id" if kind is errors.UnknownFile else None,
+        PARAMETERS.get(kind),
     )
     assert caught.value.request_id.startswith("req_")
     is_worth_retrying = status in (429, 503)

@@ -45,8 +45,10 @@ class Chat(Body):
     name: str | None = Field(default=None, max_length=4, pattern="^[a-z]+$")
     tags: list[str] | None = Field(default=None, max_length=2)
     metadata: JsonObject | None = None
+    labels: dict[Annotated[Text, Field(max_length=4)], Annotated[Text, Field(max_length=8)]] | None = None
     audio: dict[str, Any] | None = None
     top: int | None = None
+    bytes: int | None = Field(default=None, le=2**33)
 
     @field_validator("audio")
     @classmethod
@@ -179,12 +181,25 @@ CASES: dict[str, tuple[dict[str, Any], str | None, str, str]] = {
         "invalid_value",
         "Invalid value: 'max'. Supported values are: 'low' or 'high'.",
     ),
+    "large limit": (
+        {"bytes": 9_000_000_000},
+        "bytes",
+        "integer_above_max_value",
+        "Invalid 'bytes': integer above maximum value. Expected a value <= 8589934592, but got 9000000000 instead.",
+    ),
     "long string": (
         {"name": "abcde"},
         "name",
         "string_above_max_length",
         "Invalid 'name': string too long. Expected a string with maximum length 4, but got a string with length 5 "
         "instead.",
+    ),
+    "long key": (
+        {"labels": {"abcde": ""}},
+        "labels.abcde",
+        "string_above_max_length",
+        "Invalid 'labels.abcde': string too long. Expected a string with maximum length 4, but got a string with "
+        "length 5 instead.",
     ),
     "pattern": (
         {"name": "A"},

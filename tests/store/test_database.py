@@ -12,18 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from luthier.errors import DatabaseUnavailable, DiskFull, InvalidConfig, MachineError, StoreDamaged
 from luthier.settings import Settings
-from luthier.store.database import known_revisions, open_database
+from luthier.store.catalog import find_artefact, list_models, list_runs, parents_of
+from luthier.store.database import MIGRATIONS, known_revisions, open_database
 from luthier.store.locks import locked
-from luthier.store.tables import ModelRow, Table
+from luthier.store.published import list_published
+from luthier.store.tables import KeyRow, ModelRow, Table
 
 if TYPE_CHECKING:
     from luthier.store.database import Database
     from tests.store.conftest import RunPython
+
+
+ROWS_OF_THE_FIRST_RELEASE = (
+    "INSERT INTO artefacts VALUES ('a1', 'dataset', 'my-data', '{}', '2026-01-01 10:00:00.000000')",
+    "INSERT INTO artefacts VALUES ('b2', 'model', 'my-model', '{}', '2026-01-01 11:00:00.000000')",
+    "INSERT INTO artefact_parents VALUES ('b2', 'a1')",
+    "INSERT INTO runs VALUES ('run-1', 'my-model', 'tiny', 'finished', '{\"epochs\": 3}', 'a1', 'my-model', NULL, "
+    "'2026-01-01 10:30:00.000000', '2026-01-01 11:00:00.000000')",
+    "INSERT INTO models VALUES ('my-model', 'tiny', 'run-1', 'w', '{\"alpha\": 16}', '2026-01-01 11:00:00.000000')",
+)
 
 
 def model(name: str, db: Database, run_id: str | None = None) -> ModelRow:
@@ -166,6 +180,36 @@ def test_a_database_of_a_newer_luthier_is_left_alone(settings: Settings, db: Dat
     with pytest.raises(StoreDamaged, match=r"luthier\.db: its tables are of revision 9999") as caught:
         open_database(settings)
     assert "upgrade luthier" in caught.value.hint
+
+
+def test_a_home_of_the_first_release_keeps_what_it_holds(settings: Settings) -> None:
+    settings.home_path.mkdir()
+    url = f"sqlite:///{settings.home_path / 'luthier.db'}"
+    first = create_engine(url)
+    with first.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, "0001")
+        for line in ROWS_OF_THE_FIRST_RELEASE:
+            connection.execute(text(line))
+    first.dispose()
+    db = open_database(settings)
+    assert [record.card for record in list_models(db)] == [{"alpha": 16}]
+    assert [record.config for record in list_runs(db)] == [{"epochs": 3}]
+    child = find_artefact(db, "my-model")
+    assert [parent.name for parent in parents_of(db, child.fingerprint)] == ["my-data"]
+    assert [each.model_name for each in list_published(db)] == ["my-model"]
+    with db.session() as session:  # the new tables can be written to
+        session.add(KeyRow(id="key_1", name="", role="admin", digest="d", ending="e", created_at=db.clock()))
+        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == [known_revisions()[-1]]
+    db.close()
+
+
+def test_an_error_of_the_database_does_not_tell_what_it_was_given(db: Database) -> None:
+    with pytest.raises(IntegrityError) as caught, db.session() as session:
+        session.add_all([model("my diary", db), model("my diary", db)])
+    assert "INSERT INTO models" in str(caught.value)
+    assert "diary" not in str(caught.value)
 
 
 def test_a_migration_that_fails_leaves_no_half_of_it(settings: Settings) -> None:

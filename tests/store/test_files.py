@@ -14,6 +14,7 @@ import pytest
 
 from luthier.errors import DiskFull, MachineError
 from luthier.store.files import (
+    clear_unfinished,
     is_read,
     open_scratch,
     place_file,
@@ -84,6 +85,21 @@ def test_a_file_whose_writer_fails_does_not_appear(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="stop"):
         write_and_fail()
     assert names(tmp_path) == []
+
+
+def test_what_a_killed_writer_left_is_cleared_away_and_nothing_else(tmp_path: Path, run_python: RunPython) -> None:
+    (tmp_path / "file.tmp").write_text("somebody else's")
+    code = f"""
+import os, signal
+from pathlib import Path
+from luthier.store.files import replace_file
+with replace_file(Path({str(tmp_path)!r}) / "file") as file:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert run_python(code).returncode == -signal.SIGKILL
+    assert len(names(tmp_path)) == 2
+    clear_unfinished(tmp_path)
+    assert names(tmp_path) == ["file.tmp"]
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:

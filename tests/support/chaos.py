@@ -33,6 +33,12 @@ RETRIES = 20
 """Of each request: with the client's own pauses, longer than a server takes to be started again."""
 
 
+INSTANT_SECONDS = 0.1
+
+ENDING = frozenset({"trainer", "worker", "supervisor"})
+"""With these the attempt at a job ends."""
+
+
 class Pace(NamedTuple):
     """How long an undisturbed job took before its first step was told, and after its last."""
 
@@ -68,21 +74,21 @@ def measure_pace(db: Database, job_id: str) -> Pace:
 def draw_blows(chance: random.Random, victims: Sequence[str], pace: Pace) -> list[Blow]:
     """In the order in which they fall: a fifth before the first step, a fifth after the last, the others between.
 
-    Of those between, half fall soon after their step, and half while an attempt that was cut short begins again.
+    Half of those that come after the end of an attempt fall while the next one begins.
     """
-    shuffled = chance.sample(victims, len(victims))
     fifth = len(victims) // 5
-    blows = []
-    for number, victim in enumerate(shuffled):
-        if number < fifth:
-            blow = Blow(victim, 0, chance.uniform(0, pace.before_seconds))
-        elif number >= len(victims) - fifth:
-            blow = Blow(victim, pace.steps, chance.uniform(0, pace.after_seconds))
+    between = sorted(chance.randint(1, pace.steps - 1) for _ in victims[2 * fifth :])
+    moments = [*[0] * fifth, *between, *[pace.steps] * fifth]
+    blows: list[Blow] = []
+    for victim, steps in zip(chance.sample(victims, len(victims)), moments, strict=True):
+        last = blows[-1] if blows else None
+        if 0 < steps < pace.steps and last is not None and last.victim in ENDING and chance.random() < 0.5:
+            blow = Blow(victim, last.steps, chance.uniform(0, pace.before_seconds))
         else:
-            longest = chance.choice([0.1, pace.before_seconds])
-            blow = Blow(victim, chance.randint(1, pace.steps - 1), chance.uniform(0, longest))
+            longest = {0: pace.before_seconds, pace.steps: pace.after_seconds}.get(steps, INSTANT_SECONDS)
+            blow = Blow(victim, steps, chance.uniform(0, longest / max(fifth, 1)))
         blows.append(blow)
-    return sorted(blows, key=lambda blow: (blow.steps, blow.seconds))
+    return blows
 
 
 def await_moment(db: Database, job_id: str, blow: Blow) -> None:

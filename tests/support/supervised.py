@@ -1,8 +1,9 @@
 """A supervisor of small programs, as a process of its own: what it does stands in files of one folder.
 
-    python -m tests.support.supervised FOLDER '{"NAME": {"program": "...", "stage": 1, "patience": 5, "silent": 60}, ...}'
+    python -m tests.support.supervised FOLDER '{"NAME": {"program": "...", "stage": 1, "patience": 5, "silent": 9}}'
 
-A program finds `tell_ready()`, which it calls again to say that it is well, and `note(text)`, which writes a line to the folder's file `told`.
+A program finds `tell_ready()`, which it calls again to say that it is well, and `note(text)`, which writes a line to
+the folder's file `told`.
 """
 
 from __future__ import annotations

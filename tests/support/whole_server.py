@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 class Server(NamedTuple):
@@ -40,8 +40,8 @@ class Server(NamedTuple):
         return httpx2.get(f"{self.address}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_until(is_so: Callable[[], bool], *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + patience_seconds
     while not is_so():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
@@ -49,7 +49,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 @contextmanager
 def start_server(folder: Path, *arguments: str, aliases: Mapping[str, Path | str], **settings: str) -> Iterator[Server]:
-    """Its home is `folder`/home. `aliases` name saved bases or models that it knows; `settings` go into its environment."""
+    """Its home is `folder`/home. `aliases` name saved bases or models; `settings` go into its environment."""
     log = folder / "log"
     process = launch_server(folder, *arguments, aliases=aliases, **settings)
     try:
@@ -83,6 +83,7 @@ def build_server_environment(folder: Path, **settings: str) -> dict[str, str]:
         **os.environ,
         "LUTHIER_HOME": str(folder / "home"),
         "PYTHONPATH": str(ROOT / "src"),
+        "LUTHIER_TRAINING_NICE": "0",  # what trains would stand back for the other tests
         **{f"LUTHIER_{name.upper()}": value for name, value in settings.items()},
     }
 

@@ -149,6 +149,12 @@ def test_a_template_that_ignores_tools_is_refused() -> None:
         encode_conversation(build_template(), Conversation((USER, ANSWER), tools))
 
 
+def test_a_template_that_ignores_tools_is_refused_when_the_texts_hold_their_names_by_chance() -> None:
+    tools = '[{"type":"function","function":{"name":"a"}}]'
+    with pytest.raises(TemplateNotMaskable, match="leaves out the tool 'a'"):
+        encode_conversation(build_template(), Conversation((USER, ANSWER), tools))
+
+
 def test_a_control_token_in_a_text_is_refused() -> None:
     with pytest.raises(DataError, match=r"message 1 contains the model's control token '<\|im_end\|>'"):
         encode_conversation(build_template(), Conversation((Message("user", "a<|im_end|>b"), ANSWER)))

@@ -35,8 +35,8 @@ def serve(
 ) -> None:
     """Serve the OpenAI API, and work on fine-tuning jobs.
 
-    It answers for the models of this machine. Its address is printed when it answers, and at the first start a key too. Ctrl-C lets answers that have begun end
-    and training keep a checkpoint; a second one ends everything at once.
+    It answers for the models of this machine. Its address is printed when it answers, and at the first start a key
+    too. Ctrl-C lets answers that have begun end and training keep a checkpoint; a second one ends everything at once.
     """
     from luthier import pipeline
     from luthier.server.processes.serving import ServeOptions, serve
@@ -51,6 +51,8 @@ def announce(serving: Serving, *, as_json: bool) -> None:
     lines = [f"serving at {serving.url}"]
     if key.is_new:
         lines.append(f"key: {key.secret} (shown this once, and kept in {key.path})")
+    else:
+        lines.append(f"key: in {key.path}")
     output.emit(document, "\n".join(lines), as_json=as_json)
 
 

@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import exists, select
 
 from luthier.errors import DatabaseUnavailable, LeaseLost
 from luthier.jobs import transitions
@@ -155,11 +155,6 @@ class Hold:
                 transitions.record_event(session, row, message, now=now, id_from=f"checkpoint-{step}", data={})
 
         self._change(add)
-
-    def drop_checkpoint(self, step: int) -> None:
-        """One that is not there is as good as dropped."""
-        here = (JobCheckpointRow.job_id == self.job_id, JobCheckpointRow.step_number == step)
-        self._change(lambda session, _row: session.execute(delete(JobCheckpointRow).where(*here)))
 
     def succeed(self, *, fine_tuned_model: str, trained_tokens: int, result_file: str | None) -> None:
         def end(session: Session, row: JobRow) -> None:

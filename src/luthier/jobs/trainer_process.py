@@ -22,6 +22,7 @@ class TrainerProcess:
     """
 
     def __init__(self, command: Sequence[str], *, log: Path, nice: int, environment: Mapping[str, str]) -> None:
+        self._is_buried = False
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -38,14 +39,20 @@ class TrainerProcess:
         return self._process.pid
 
     def is_running(self) -> bool:
-        return self._process.poll() is None
+        """The first look at one that has ended ends its group too: later its number may be that of another's."""
+        if not self._is_buried and self._process.poll() is not None:
+            self.kill()
+            self._is_buried = True
+        return not self._is_buried
 
     def interrupt(self) -> None:
         """Asks the process itself to stop, and leaves its helpers to it."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """Ends the whole group, also what a process that is gone has left of it."""
+        """Ends the whole group. Nothing happens when that is over already."""
+        if self._is_buried:
+            return
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -54,6 +61,7 @@ class TrainerProcess:
     def wait(self) -> None:
         """Until the process that was killed is gone."""
         self._process.wait()
+        self.is_running()
 
     def describe_end(self) -> str:
         """How the process ended, for a person."""

@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from luthier.errors import DatabaseUnavailable
+from luthier.errors import MachineError
 from luthier.jobs.queue import release_lost
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Watchman:
-    """Looks every `pause_seconds` from `start` to `stop`. A database that is away is looked at again."""
+    """Looks every `pause_seconds` from `start` to `stop`. A database that is away or full is looked at again."""
 
     def __init__(self, db: Database, watch: BeatWatch, *, here: ProcessIdentity, pause_seconds: float) -> None:
         self._db = db
@@ -42,7 +42,7 @@ class Watchman:
         while not self._is_over.wait(self._pause_seconds):
             try:
                 taken = release_lost(self._db, self._watch, here=self._here)
-            except DatabaseUnavailable as error:
+            except MachineError as error:  # no database, or no room in it: for the moment, and nobody else looks
                 log.debug("cannot look after other workers: %s", error.message)
                 continue
             for job_id in taken:

@@ -43,13 +43,18 @@ class Courier:
 
     def run_until(self, stop: Event) -> None:
         """Returns at once when no address is set; else at the latest when one more event is told after `stop`."""
+        is_waiting = False
         while self._url and not stop.is_set():
             try:
-                if self.deliver_next():
-                    continue
+                is_told = self.deliver_next()
             except MachineError as error:
-                LOG.warning("webhooks wait: %s", error.message)
-            stop.wait(LOOK_SECONDS)
+                if not is_waiting:  # once, not each second that the database is away
+                    LOG.warning("webhooks wait: %s", error.message)
+                is_waiting, is_told = True, False
+            else:
+                is_waiting = False
+            if not is_told:
+                stop.wait(LOOK_SECONDS)
 
     def deliver_next(self) -> bool:
         """Whether one was due, heard or not."""

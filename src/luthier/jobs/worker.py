@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from luthier.errors import DatabaseUnavailable, LeaseLost
+from luthier.errors import DatabaseUnavailable, DiskFull, LeaseLost
 from luthier.jobs.job import ENDED
 from luthier.jobs.liveness import BeatWatch, identify_process
 from luthier.jobs.queue import beat_worker, claim_next, register_worker, release_unknown, remove_worker
@@ -60,7 +60,7 @@ class Assignment:
 class Worker:
     """`command` says what to run for a claimed job; each trainer's output goes to `logs`/<job id>.log.
 
-    A database that is away ends neither the worker nor its trainers: it waits, and they are told apart later.
+    A database that is away or full ends neither the worker nor its trainers: it waits, and they are told apart later.
     """
 
     def __init__(
@@ -128,9 +128,9 @@ class Worker:
     def _with_database(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, DiskFull) as error:
             if self._has_database:
-                log.warning("the database is away, and training goes on without it: %s", error.message)
+                log.warning("the database takes nothing, and training goes on without it: %s", error.message)
             self._has_database = False
         else:
             self._has_database = True
@@ -179,9 +179,8 @@ class Worker:
         try:
             self._pass_on(assignment, assignment.hold.beat())
         except LeaseLost as error:
-            log.info("%s", error.message)
+            self._end_lost(assignment, why=error.message)
             assignment.is_lost = True
-            self._end_lost(assignment)
 
     def _pass_on(self, assignment: Assignment, pulse: Pulse) -> None:
         assignment.is_validating = pulse.status == "validating_files"
@@ -189,12 +188,14 @@ class Worker:
         if pulse.wanted == "cancel" or (pulse.wanted == "pause" and not assignment.is_validating):
             self._ask_to_stop(assignment, pulse.wanted)
 
-    def _end_lost(self, assignment: Assignment) -> None:
+    def _end_lost(self, assignment: Assignment, *, why: str) -> None:
         job = assignment.hold.load_job()
         if job.attempt == assignment.hold.attempt and job.status in ENDED:
             # The trainer has just ended its job itself, and may tidy up.
+            log.info("job %s: %s", job.id, job.status)
             assignment.kill_at = time.monotonic() + self._options.stop_seconds
         else:
+            log.info("%s", why)
             # Somebody else may be at the same files already; a request to stop would make it write there.
             assignment.process.kill()
 
@@ -212,8 +213,7 @@ class Worker:
             assignment.process.wait()
 
     def _bury(self, assignment: Assignment) -> None:
-        """The process is gone: what remains of it goes too, and what it did not say itself is said now."""
-        assignment.process.kill()
+        """The process is gone, and what it did not say itself is said now."""
         try:
             self._settle(assignment)
         except LeaseLost:

@@ -21,6 +21,9 @@ HOSTED = re.compile(r"openai:|https?://", re.IGNORECASE)
 EMBEDDER = "all-minilm-l6-v2"
 """Turns texts into vectors, and answers no chat: its names are those of another kind."""
 
+LONGEST_NAME = 1000
+"""Characters; far more than any name has, and few enough to look for near ones."""
+
 SYSTEM = "system"
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -51,11 +54,13 @@ class PublicNames:
 
     def resolve(self, name: str) -> PublicName:
         """Raises UnknownModel in the words of the API, with the near names as its hint."""
-        found = self._find(name) if name.isprintable() else None  # a database need not know other characters
+        is_sound = name.isprintable() and len(name) <= LONGEST_NAME  # a database need not know other texts
+        found = self._find(name) if is_sound else None
         if found is None:
-            near = get_close_matches(name, [known.id for known in self.list_all() if known.model != EMBEDDER])
+            known = [known.id for known in self.list_all() if known.model != EMBEDDER]
+            near = get_close_matches(name[:LONGEST_NAME], known)
             hint = f"did you mean {', '.join(near)}?" if near else "GET /v1/models lists those that exist"
-            raise UnknownModel(f"The model `{name}` does not exist or you do not have access to it.", hint=hint)
+            raise _tell_unknown(name, hint)
         return found
 
     def resolve_embedder(self, name: str) -> PublicName:
@@ -63,7 +68,7 @@ class PublicNames:
         found = next((known for known in self._list_embedders() if known.id == name), None)
         if found is None:
             hint = f"texts are embedded by {', '.join(known.id for known in self._list_embedders())}"
-            raise UnknownModel(f"The model `{name}` does not exist or you do not have access to it.", hint=hint)
+            raise _tell_unknown(name, hint)
         return found
 
     def resolve_any(self, name: str) -> PublicName:
@@ -156,6 +161,11 @@ class PublicNames:
         if config is None or not config.is_file():
             return EPOCH
         return datetime.fromtimestamp(config.stat().st_mtime, UTC)
+
+
+def _tell_unknown(name: str, hint: str) -> UnknownModel:
+    shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    return UnknownModel(f"The model `{shown}` does not exist or you do not have access to it.", hint=hint)
 
 
 def _shorten(aliases: dict[str, str]) -> dict[str, str]:

@@ -32,12 +32,16 @@ class TunedModel:
 def keep_model(home: Home, card: ModelCard, write_weights: Callable[[Path], None], *, parent: str) -> TunedModel:
     """`parent` is the run's fingerprint. Raises NameTaken when another run's model has the name.
 
-    A kill in between leaves a folder that no name points to, which the same run replaces when it is taken up again.
+    A kill in between leaves a folder that no name points to, which the same run replaces when it is taken up again. The
+    card of weights that have their name already stands.
     """
-    owners = {record.name: record.run_id for record in kept.list_models(home.database)}
-    if owners.get(card.name, card.run) != card.run:
+    records = {record.name: record for record in kept.list_models(home.database)}
+    former = records.get(card.name)
+    if former is not None and former.run_id != card.run:
         hint = "run the command again with another --name; its checkpoints under the old name stay"
         raise NameTaken(f"another run has taken the name {card.name} in the meantime", hint=hint)
+    if former is not None and former.weights_hash == card.weights_hash:
+        card = ModelCard(**former.card, trained_on=card.trained_on)
     folder = home.models / card.name
     manifest = card.model_dump(mode="json")
     with replace_folder(folder) as fresh:
@@ -50,8 +54,8 @@ def keep_model(home: Home, card: ModelCard, write_weights: Callable[[Path], None
         run_id=card.run,
         weights_hash=card.weights_hash,
         card=manifest,
+        parent=parent,
     )
-    kept.keep_artefact(home.database, kind="model", name=card.name, manifest=manifest, parents=[parent])
     return TunedModel(card.name, folder, card)
 
 

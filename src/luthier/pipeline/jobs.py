@@ -21,6 +21,9 @@ SECONDS_BETWEEN_LOOKS = 1.0
 ALL = 1_000_000_000
 """More rows than a page of anything holds."""
 
+EVENTS_AT_ONCE = 100
+"""Whoever follows a job asks each second, and nearly always for few."""
+
 
 class JobDesk(Protocol):
     """Where jobs are: a server, or the database of this machine."""
@@ -72,12 +75,16 @@ class LocalJobs:
         from luthier.jobs import desk
         from luthier.remote.records import EventRecord
 
-        events = []
-        for event in desk.list_events(self._db, job_id, limit=ALL).items:
-            if event.id == before:
-                break
-            events.append(EventRecord.model_validate(event, from_attributes=True))
-        return events
+        events: list[EventRecord] = []
+        while True:
+            after = events[-1].id if events else None
+            page = desk.list_events(self._db, job_id, limit=EVENTS_AT_ONCE, after=after)
+            for event in page.items:
+                if event.id == before:
+                    return events
+                events.append(EventRecord.model_validate(event, from_attributes=True))
+            if not page.has_more:
+                return events
 
     def list_checkpoints(self, job_id: str) -> list[CheckpointRecord]:
         from luthier.jobs import desk

@@ -64,7 +64,7 @@ class ServerConnection:
             except httpx2.TransportError as error:
                 failure = self._explain_silence(error)
             else:
-                if response.status_code not in WORTH_RETRYING:
+                if not _is_worth_retrying(response):
                     return self._read(response)
                 failure = self._explain_refusal(response)
                 wait_seconds = _read_retry_after(response.headers) or wait_seconds
@@ -126,6 +126,11 @@ def read_origin(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
+def _is_worth_retrying(response: httpx2.Response) -> bool:
+    """The server says so itself where it would only fail again."""
+    return response.status_code in WORTH_RETRYING and response.headers.get("x-should-retry") != "false"
 
 
 def _open_form(files: Callable[[], Mapping[str, Any]] | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fastapi import Request
 from luthier.server.gradings import Gradings
 from luthier.server.in_flight import InFlight
 from luthier.server.metrics import Metrics
+from luthier.server.own_threads import OwnThreads
 from luthier.server.recent_names import RecentNames
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
     from luthier.engine.protocol import Embed, Engine
     from luthier.store.home import Home
+
+
+EMBEDDING_THREADS = 4
+"""They only wait for the engine, which embeds one request after the other, and write what it says as JSON."""
+
+MOST_EMBEDDINGS_AT_ONCE = 256
 
 
 class Check(NamedTuple):
@@ -52,6 +59,9 @@ class Services:
     chats: InFlight = field(default_factory=InFlight)
     names: RecentNames = field(default_factory=RecentNames)
     gradings: Gradings = field(default_factory=Gradings)
+    embeddings: OwnThreads = field(
+        default_factory=lambda: OwnThreads(EMBEDDING_THREADS, most_at_once=MOST_EMBEDDINGS_AT_ONCE)
+    )
 
 
 async def get_services(request: Request) -> Services:

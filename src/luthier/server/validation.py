@@ -158,7 +158,7 @@ def _refuse_amount(finding: Finding) -> Refusal:
     limit = finding.limits[name]
     kind = "integer" if is_integer else "decimal"
     message = (
-        f"Invalid '{finding.param}': {kind} {side} value. Expected a value {sign} {limit:g}, "
+        f"Invalid '{finding.param}': {kind} {side} value. Expected a value {sign} {_write_number(limit)}, "
         f"but got {_echo(finding.given)} instead."
     )
     return Refusal(message, finding.param, f"{kind}_{side.removesuffix('imum').replace(' ', '_')}_value")
@@ -212,9 +212,14 @@ DESCRIPTIONS: dict[str, Callable[[Finding], Refusal]] = {
 
 
 def _name_container(finding: Finding) -> str:
-    if finding.kind.startswith("string"):
+    if isinstance(finding.given, str):
         return "string"
     return "object" if isinstance(finding.given, dict) else "array"
+
+
+def _write_number(number: float) -> str:
+    """As JSON has it, but 2.0 as 2, which is what the limits of numbers mostly are."""
+    return str(int(number)) if number == int(number) else str(number)
 
 
 def _name_type(value: Any) -> str:

@@ -76,19 +76,12 @@ def keep_artefact(db: Database, *, kind: str, name: str, manifest: dict[str, Any
     What is kept already stays as it was, its name and parents too. Parents are fingerprints; raises
     UnknownArtefact for one that is not kept.
     """
-    fingerprint = _fingerprint(manifest)
+    row = ArtefactRow(
+        fingerprint=_fingerprint(manifest), kind=kind, name=name, manifest=manifest, created_at=db.clock()
+    )
     with db.session() as session:
-        if session.get(ArtefactRow, fingerprint) is not None:
-            return fingerprint
-        known = session.scalars(select(ArtefactRow.fingerprint).where(ArtefactRow.fingerprint.in_(parents)))
-        if missing := set(parents) - set(known):
-            message = f"{kind} {name!r}: its parent {min(missing)!r} is not kept"
-            raise UnknownArtefact(message, hint="keep the parent first")
-        row = ArtefactRow(fingerprint=fingerprint, kind=kind, name=name, manifest=manifest, created_at=db.clock())
-        session.add(row)
-        session.flush()
-        session.add_all(ArtefactParentRow(child=fingerprint, parent=parent) for parent in set(parents))
-    return fingerprint
+        _add_artefact(session, row, parents)
+    return row.fingerprint
 
 
 def find_artefact(db: Database, id_or_name: str) -> Artefact:
@@ -175,11 +168,20 @@ def list_runs(db: Database) -> list[RunRecord]:
 
 
 def register_model(
-    db: Database, *, name: str, base: str, run_id: str | None, weights_hash: str, card: dict[str, Any]
+    db: Database,
+    *,
+    name: str,
+    base: str,
+    run_id: str | None,
+    weights_hash: str,
+    card: dict[str, Any],
+    parent: str | None = None,
 ) -> ModelRecord:
     """Gives the weights a name for good. Raises NameTaken when it belongs to others already.
 
-    A repeat with the same run and weights changes nothing, so that a run killed right after it can finish.
+    A repeat with the same run and weights changes nothing, so that a run killed right after it can finish. `parent` is
+    the fingerprint of the run that has made it: with it the model becomes an artefact too, and the run whose own name
+    this is has succeeded, all of it or nothing. Raises UnknownArtefact when the parent is not kept.
     """
     with db.session() as session:
         row = session.get(ModelRow, name)
@@ -196,6 +198,8 @@ def register_model(
             session.flush()
         elif (row.run_id, row.weights_hash) != (run_id, weights_hash):
             raise NameTaken(f"a model named {name!r} exists already", hint="choose another name")
+        if parent is not None:
+            _conclude(session, row, parent, now=db.clock())
         return _record(ModelRecord, row)
 
 
@@ -214,6 +218,27 @@ def list_models(db: Database) -> list[ModelRecord]:
     with db.reading() as session:
         rows = session.scalars(select(ModelRow).order_by(ModelRow.created_at.desc(), ModelRow.name))
         return [_record(ModelRecord, row) for row in rows]
+
+
+def _conclude(session: Session, model: ModelRow, parent: str, *, now: datetime) -> None:
+    card = model.card
+    artefact = ArtefactRow(fingerprint=_fingerprint(card), kind="model", name=model.name, manifest=card, created_at=now)
+    _add_artefact(session, artefact, [parent])
+    run = session.get(RunRow, model.run_id)
+    if run is not None and run.name == model.name:
+        run.status, run.error, run.model_name, run.finished_at = "succeeded", None, model.name, now
+
+
+def _add_artefact(session: Session, row: ArtefactRow, parents: Sequence[str]) -> None:
+    if session.get(ArtefactRow, row.fingerprint) is not None:
+        return
+    known = session.scalars(select(ArtefactRow.fingerprint).where(ArtefactRow.fingerprint.in_(parents)))
+    if missing := set(parents) - set(known):
+        message = f"{row.kind} {row.name!r}: its parent {min(missing)!r} is not kept"
+        raise UnknownArtefact(message, hint="keep the parent first")
+    session.add(row)
+    session.flush()
+    session.add_all(ArtefactParentRow(child=row.fingerprint, parent=parent) for parent in set(parents))
 
 
 def _fingerprint(manifest: dict[str, Any]) -> str:

@@ -135,14 +135,15 @@ def _alone(url: URL) -> Iterator[None]:
 
 
 def _connect(url: URL) -> Engine:
+    """An error of its own tells the statement, and not the prompts, answers and digests that it was given."""
     if not _is_sqlite(url):
         # What the address itself says about a connection wins.
         arguments = {name: value for name, value in POSTGRESQL_CONNECT.items() if name not in url.query}
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **_pool_size())
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **_pool_size())
         event.listen(engine, "connect", _prepare_postgresql)
         return engine
     size = _pool_size() if url.database else {}  # a database in memory has the one connection
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, **size)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True, **size)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DISK_FULL_HINT = "free some space, or point LUTHIER_HOME at a larger disk"
 NOT_WRITABLE_HINT = "make it writable, or point LUTHIER_HOME at a folder that is yours"
+TEMPORARY = ".tmp"
 NOT_WRITABLE_ERRNOS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -38,11 +40,11 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o666) -> None
 @contextmanager
 def replace_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """As `write_atomic`, for what is too large to be in memory: the file becomes `path` when the block ends well."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
     with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -50,6 +52,12 @@ def replace_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
             _flush(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Removes the half-written files of writers that were killed, where nobody else writes just now."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from luthier.data.catalog import keep_splits
 from luthier.errors import LuthierError, RunInterrupted, RunNotResumable
 from luthier.store import catalog as kept
+from luthier.store.files import clear_unfinished
 from luthier.store.locks import hold_lock
 from luthier.training.resumption import write_order
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lock_run(home: Home, run: str) -> Iterator[None]:
-    """Raises RunNotResumable when another process is at this run. Even kill -9 frees the lock."""
+    """Raises RunNotResumable when another process is at this run. Even kill -9 frees the lock, and what it left
+    half-written in the run's folder is cleared away.
+    """
     path = home.lock_of(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -31,6 +34,7 @@ def lock_run(home: Home, run: str) -> Iterator[None]:
         hint = "wait for it, or stop it with Ctrl-C"
         raise RunNotResumable(f"{run} is being trained by another process", hint=hint) from error
     try:
+        clear_unfinished(path.parent)
         yield
     finally:
         os.close(handle)

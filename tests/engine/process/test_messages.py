@@ -90,6 +90,13 @@ def test_what_is_not_understood_is_said_to_be(line: bytes) -> None:
         read_reply(line)
 
 
+def test_what_is_not_understood_is_not_repeated() -> None:
+    """It may be a prompt, and errors stand in logs."""
+    with pytest.raises(MachineError) as caught:
+        read_question(b'{"says": "embed", "number": 1, "texts": ["a", {"b": "my diary"}]}')
+    assert "diary" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS.values(), key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
 def test_every_error_arrives_as_what_it_was(kind: type[LuthierError]) -> None:
     error = kind("what", hint="next")

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from threading import Event
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -12,11 +18,16 @@ from luthier.models.public_names import EMBEDDER
 from tests.support.api import build_api, embed_by_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from starlette.testclient import TestClient
 
+    from luthier.engine.protocol import EmbeddedTexts
     from tests.support.api import Api
+
+THREADS_OF_ALL_ELSE = 40
+"""anyio's own number of them."""
 
 TEXTS = ["a cup of tea", "a mug of tea", "snow"]
 
@@ -69,6 +80,32 @@ def test_an_alias_may_lead_to_it_and_is_listed(tmp_path: Path) -> None:
         assert answer.json()["model"] == "text-embedding-3-small"
         assert {EMBEDDER, "text-embedding-3-small"} <= {row["id"] for row in client.get("/v1/models").json()["data"]}
         assert client.get("/v1/models/text-embedding-3-small").json()["id"] == "text-embedding-3-small"
+
+
+def test_others_are_answered_while_many_texts_wait_for_the_engine(tmp_path: Path) -> None:
+    """More requests than the server has threads for all else, such as looking up keys."""
+    may_end = Event()
+
+    def embed_slowly(texts: Sequence[str]) -> EmbeddedTexts:
+        may_end.wait()
+        return embed_by_hash(texts)
+
+    api = build_api(tmp_path / "home")
+    api = replace(api, services=replace(api.services, embed=embed_slowly))
+    api.app.state.services = api.services
+    headers = {"Authorization": f"Bearer {api.key}"}
+    with api.listen() as address, ThreadPoolExecutor(THREADS_OF_ALL_ELSE) as pool:
+        body = {"model": EMBEDDER, "input": "snow"}
+        ask = partial(httpx2.post, f"{address}/v1/embeddings", json=body, headers=headers, timeout=60)
+        asked = [pool.submit(ask) for _ in range(THREADS_OF_ALL_ELSE)]
+        try:
+            while api.services.embeddings.count < len(asked):
+                sleep(0.01)
+            other = {"Authorization": f"Bearer {api.create_key('member')}"}  # one that no server has seen yet
+            assert httpx2.get(f"{address}/v1/models", headers=other, timeout=30).status_code == 200
+        finally:
+            may_end.set()
+        assert [each.result().status_code for each in asked] == [200] * len(asked)
 
 
 def test_the_name_is_that_of_the_model_that_is_fetched() -> None:

@@ -30,8 +30,21 @@ def test_others_may_call_only_through_a_proxy(host: str) -> None:
 def test_a_port_that_is_taken_is_said_to_be() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(MachineError, match=rf"cannot listen on 127.0.0.1, port {port}: .*in use"):
+        with pytest.raises(MachineError, match=rf"cannot listen on 127.0.0.1, port {port}: .*in use$") as caught:
             open_listener("127.0.0.1", port)
+    assert "--port" in caught.value.hint
+
+
+def test_an_address_of_another_machine_is_not_blamed_on_the_port() -> None:
+    with pytest.raises(MachineError, match=r"cannot listen on 203\.0\.113\.1, port 0: .*assign") as caught:
+        open_listener("203.0.113.1", 0)
+    assert "--host" in caught.value.hint
+
+
+def test_a_server_that_finds_its_port_taken_makes_no_key_that_nobody_would_see(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(MachineError, match="in use"):
+        serve(home, ServeOptions(port=taken.getsockname()[1]), announce=lambda serving: None)
+    assert not (home.path / "keys" / "admin.key").exists()
 
 
 def test_an_address_that_is_none_is_said_to_be() -> None:

@@ -102,8 +102,9 @@ class Preparer:
         if not ids:
             raise InvalidRequest("the prompt has no token", hint="send a message with some text")
         if len(ids) >= base.context_length:
+            # OpenAI's words, by which clients such as LiteLLM know what has happened. A base's name may be a path here.
             raise PromptTooLong(
-                f"the prompt has {len(ids)} tokens, the context of {base.name} {base.context_length}",
+                f"this model's maximum context length is {base.context_length} tokens ({len(ids)} in the messages)",
                 hint="shorten the prompt; at least one token must be left for the answer",
             )
         return ids
@@ -112,7 +113,7 @@ class Preparer:
         max_tokens = request.sampling.max_tokens
         if max_tokens is not None and max_tokens > self._base.context_length:
             raise InvalidRequest(
-                f"max_tokens is {max_tokens}, the context of {self._base.name} {self._base.context_length}",
+                f"max_tokens is {max_tokens}, the model's context {self._base.context_length}",
                 hint="lower max_tokens",
             )
 

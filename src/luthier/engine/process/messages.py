@@ -115,7 +115,12 @@ class Failed:
 Question = Submit | Cancel | Identify | HashPrompt | EmbedTexts | Ping
 Reply = Welcome | Pieces | Finished | Identified | Hashed | Embedded | Failed
 
-FORM = ConfigDict(ser_json_inf_nan="constants", ser_json_bytes="base64", val_json_bytes="base64")
+FORM = ConfigDict(
+    ser_json_inf_nan="constants",
+    ser_json_bytes="base64",
+    val_json_bytes="base64",
+    hide_input_in_errors=True,  # prompts and answers, which no log may hold
+)
 QUESTIONS: TypeAdapter[Question] = TypeAdapter(Annotated[Question, Field(discriminator="says")], config=FORM)
 REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="says")], config=FORM)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends
+from fastapi.responses import Response
 
 from luthier.models.public_names import PublicNames
 from luthier.server.auth import require_role
@@ -21,15 +22,25 @@ router = APIRouter(prefix="/v1", tags=["embeddings"], dependencies=[Depends(requ
 Given = Annotated[Services, Depends(get_services)]
 
 
-@router.post("/embeddings")
-def create_embeddings(body: EmbeddingRequest, services: Given) -> EmbeddingList:
+ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": EmbeddingList, "description": "The vectors, in order."}}
+
+
+@router.post("/embeddings", response_model=None, responses=ANSWERS)
+async def create_embeddings(body: EmbeddingRequest, services: Given) -> Response:
+    answer = await services.embeddings.run(embed_texts, body, services)
+    return Response(answer, media_type="application/json")
+
+
+def embed_texts(body: EmbeddingRequest, services: Services) -> str:
+    """As JSON: two thousand vectors take a while to write, in which no stream should have to wait."""
     with concerning("model"):
         name = PublicNames(services.home).resolve_embedder(body.model)
     embedded = services.embed(body.texts)
     _check_dimensions(body.dimensions, embedded.vectors.shape[1])
     tokens = sum(embedded.token_counts)
     data = _write_vectors(embedded, is_base64=body.encoding_format == "base64")
-    return EmbeddingList(model=name.id, data=data, usage=EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens))
+    usage = EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens)
+    return EmbeddingList(model=name.id, data=data, usage=usage).model_dump_json()
 
 
 def _check_dimensions(asked: int | None, own: int) -> None:

@@ -67,8 +67,9 @@ def list_all(
 
 
 @router.get("/files/{file_id}")
-def retrieve_file(file_id: str, services: Server) -> File:
-    return write_file(get_file(services.home.database, file_id))
+async def retrieve_file(file_id: str, services: Server) -> File:
+    # A plain function would be given a thread twice: for itself, and for the check of its answer.
+    return write_file(await run_in_threadpool(get_file, services.home.database, file_id))
 
 
 @router.delete("/files/{file_id}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path
+from starlette.concurrency import run_in_threadpool
 
 from luthier.jobs import desk
 from luthier.jobs.ordering import require_rows
@@ -61,10 +62,23 @@ def list_jobs(
     return Listing(data=[describe_job(job, organization) for job in page.items], has_more=page.has_more)
 
 
+# Clients ask these two again and again while they wait. A plain function would be given a thread twice: for itself, and
+# for the check of its answer, which costs as much as the database.
+
+
 @router.get("/{job_id}")
-def retrieve_job(job_id: JobId, services: Given) -> FineTuningJob:
-    job = desk.get_job(services.home.database, job_id)
+async def retrieve_job(job_id: JobId, services: Given) -> FineTuningJob:
+    job = await run_in_threadpool(desk.get_job, services.home.database, job_id)
     return describe_job(job, services.home.settings.organization)
+
+
+@router.get("/{job_id}/events")
+async def list_events(
+    job_id: JobId, services: Given, after: After = None, limit: Limit = 20
+) -> Listing[FineTuningJobEvent]:
+    """The latest first."""
+    page = await run_in_threadpool(desk.list_events, services.home.database, job_id, after=after, limit=limit)
+    return Listing(data=[describe_event(event) for event in page.items], has_more=page.has_more)
 
 
 @router.post("/{job_id}/cancel")
@@ -83,13 +97,6 @@ def pause_job(job_id: JobId, services: Given) -> FineTuningJob:
 def resume_job(job_id: JobId, services: Given) -> FineTuningJob:
     job = desk.resume_job(services.home.database, job_id)
     return describe_job(job, services.home.settings.organization)
-
-
-@router.get("/{job_id}/events")
-def list_events(job_id: JobId, services: Given, after: After = None, limit: Limit = 20) -> Listing[FineTuningJobEvent]:
-    """The latest first."""
-    page = desk.list_events(services.home.database, job_id, after=after, limit=limit)
-    return Listing(data=[describe_event(event) for event in page.items], has_more=page.has_more)
 
 
 @router.get("/{job_id}/checkpoints")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 
 from luthier.models.deletion import delete_public_model
 from luthier.models.public_names import PublicName, PublicNames
@@ -19,8 +20,10 @@ Given = Annotated[Services, Depends(get_services)]
 
 
 @router.get("/models")
-def list_models(services: Given) -> ModelList:
-    return ModelList(data=[_describe(name) for name in PublicNames(services.home).list_all()])
+async def list_models(services: Given) -> ModelList:
+    # A plain function would be given a thread twice: for itself, and for the check of its answer.
+    names = await run_in_threadpool(PublicNames(services.home).list_all)
+    return ModelList(data=[_describe(name) for name in names])
 
 
 @router.get("/models/{model:path}")

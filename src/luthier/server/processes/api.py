@@ -16,6 +16,7 @@ import uvicorn
 
 from luthier.engine.process_engine import ProcessEngine
 from luthier.server.app import create_app
+from luthier.server.forwarding import ForwardedClient
 from luthier.server.processes.assignment import read_assignment
 from luthier.server.processes.child import run_child, tell_ready
 from luthier.server.processes.readiness import build_checks
@@ -99,15 +100,14 @@ def answer_clients(home: Home) -> None:
 def configure_uvicorn(app: ASGIApp, assignment: Assignment, *, drain_seconds: float) -> uvicorn.Config:
     """Behind a proxy its word counts for who the client is: nobody else can reach the server then."""
     return uvicorn.Config(
-        app,
+        ForwardedClient(app) if assignment.is_behind_proxy else app,
         loop="uvloop",
         http="httptools",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=assignment.is_behind_proxy,
-        forwarded_allow_ips="*" if assignment.is_behind_proxy else None,
+        proxy_headers=False,  # uvicorn's own reading believes the first address, which is the client's to write
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(drain_seconds + LAST_WORDS_SECONDS),

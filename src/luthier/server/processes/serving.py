@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
+import os
 import socket
 from functools import partial
 from pathlib import Path
@@ -63,9 +65,9 @@ def serve(home: Home, options: ServeOptions, *, announce: Callable[[Serving], No
     home = Home(home.settings.model_copy(update={"aliases": aliases}))
     PublicNames(home).check_aliases()
     configure_logging("supervisor")
-    key = ensure_own_key(home)
-    home.database.close()
     with TemporaryDirectory(prefix="luthier-") as folder, open_listener(options.host, options.port) as listener:
+        key = ensure_own_key(home)  # not before, for it is shown once, by a server that answers
+        home.database.close()
         supervisor = Supervisor(build_parts(home, options, listener, socket_path=Path(folder) / "engine"))
         serving = Serving(f"{_describe_address(listener)}/v1", key)
         supervisor.run(on_ready=lambda: announce(serving), on_stop=listener.close)
@@ -86,8 +88,7 @@ def open_listener(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        hint = "another program may use the port: choose one with --port, or 0 for any that is free"
+        reason, hint = _explain_taken_address(error)
         raise MachineError(f"cannot listen on {host}, port {port}: {reason}", hint=hint) from error
 
 
@@ -121,6 +122,15 @@ def build_parts(home: Home, options: ServeOptions, listener: socket.socket, *, s
             patience_seconds=STOP_TRAINING_SECONDS + MARGIN_SECONDS,
         ),
     ]
+
+
+def _explain_taken_address(error: OSError | OverflowError) -> tuple[str, str]:
+    """Why, and what to do. `create_server` puts the address into its errors, which our own message names already."""
+    number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
+    reason = (os.strerror(number) if number else getattr(error, "strerror", None) or str(error)).lower()
+    if number in (errno.EADDRINUSE, errno.EACCES):
+        return reason, "another program may use the port: choose one with --port, or 0 for any that is free"
+    return reason, "give --host an address of this machine"
 
 
 def _is_loopback(host: str) -> bool:

@@ -73,7 +73,9 @@ class Supervisor:
     def _end_silent(self) -> None:
         """What was asked of one that hangs fails then, and the next one answers."""
         now = self._clock()
-        has_slept = now - self._looked > self._silent_seconds / 2  # and the others perhaps as well, with the whole machine
+        has_slept = (
+            now - self._looked > self._silent_seconds / 2
+        )  # and the others perhaps as well, with the whole machine
         self._looked = now
         for ward in self._wards:
             if has_slept:

@@ -191,6 +191,12 @@ def test_places_with_nothing_are_errors_of_their_own() -> None:
     assert run(of_json, '{"city": "Paris"}').reward == 1.0
 
 
+def test_a_text_that_outgrows_every_model_is_an_error() -> None:
+    graded = run({**EXACT, "input": "{{ item.answer }}" * 100}, item={"answer": "x" * 100_000})
+    assert graded.errors == GraderErrors(other_error=True)
+    assert "more than 1,000,000 characters" in graded.explanation
+
+
 def test_a_text_that_cannot_be_compared_is_an_error() -> None:
     refused = run(ALIKE, "x" * 100_001)
     assert refused.errors == GraderErrors(other_error=True)

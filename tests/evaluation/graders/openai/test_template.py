@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from luthier.evaluation.graders.openai.template import PlaceMissing, check_template, fill_template
+from luthier.evaluation.graders.openai.template import (
+    LONGEST_FILLED,
+    FilledTooLong,
+    PlaceMissing,
+    check_template,
+    fill_template,
+)
 
 VALUES = {
     "item": {"answer": "Paris", "full name": "Ann", "scores": [1, 2.5], "deep": {"a-b": {"c": True}}, "none": None},
@@ -57,3 +66,17 @@ def test_a_place_that_cannot_be_meant_is_refused(place: str) -> None:
 def test_places_are_keys_and_never_attributes() -> None:
     with pytest.raises(PlaceMissing):
         fill_template("{{ item.__class__ }}", VALUES)
+
+
+@pytest.mark.parametrize("text", ["'{{ a' + ' ' * 1_000_000", "'{{a' + ' b' * 500_000", "'{{a ' * 250_000"])
+def test_no_text_keeps_the_reader_busy(text: str) -> None:
+    """In a process of its own: a pattern that tries every way to read the blanks would take it hours."""
+    program = f"from luthier.evaluation.graders.openai.template import check_template; check_template({text})"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_many_places_do_not_multiply_a_long_value() -> None:
+    values = {"item": "x" * (LONGEST_FILLED // 10), "sample": {}}
+    assert len(fill_template("{{ item }}" * 10, values)) == LONGEST_FILLED
+    with pytest.raises(FilledTooLong):
+        fill_template("{{ item }}" * 11, values)

@@ -328,6 +328,7 @@ def test_chats_are_counted_by_how_they_end(api: Api, client: TestClient) -> None
     assert 'luthier_chats_total{model="echo-2024-07-18",outcome="stop"} 1.0' in metrics
     assert 'luthier_chats_total{model="gone-2024-07-18",outcome="engine_unavailable"} 1.0' in metrics
     assert 'luthier_completion_tokens_total{model="echo-2024-07-18"} 4.0' in metrics
+    assert "luthier_open_chats 0.0" in metrics
     assert api.services.chats.count == 0
 
 
@@ -342,4 +343,18 @@ def test_prompts_and_answers_are_logged_only_when_asked_for(
     told = [str(record.__dict__) for record in caplog.records]
     assert any("chat ended: stop" in line for line in told)
     assert any("a secret" in line for line in told if "luthier" in line) is logs_content
+    api.home.database.close()
+
+
+def test_a_chat_counts_as_open_while_it_is_answered(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    def look(_messages: tuple[Message, ...]) -> str:
+        seen.append(b"luthier_open_chats 1.0" in api.services.metrics.render())
+        return "well"
+
+    api = build_api(tmp_path / "home", answers={"smollm2-135m": look})
+    with api.open_client() as client:
+        client.post("/v1/chat/completions", json={"model": "smollm2-135m", "messages": HI})
+    assert seen == [True]
     api.home.database.close()

@@ -23,6 +23,7 @@ LARGEST_SOURCE = 256 * 1024  # bytes, OpenAI's limit
 LONGEST_TEXT = 1_000_000  # characters of a template
 MOST_GRADERS = 32  # of one multi grader
 MOST_LABELS = 1_000
+MOST_MESSAGES = 256  # to a judge
 MOST_JUDGE_TOKENS = 1_000_000
 
 Template = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(check_template)]
@@ -119,7 +120,7 @@ class JudgeSampling(BaseModel):
 class ScoreModel(Definition):
     type: Literal["score_model"]
     model: str
-    input: list[JudgeMessage] = Field(min_length=1)
+    input: list[JudgeMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
     range: list[float] | None = Field(default=None, min_length=2, max_length=2)
     sampling_params: JudgeSampling | None = None
 
@@ -134,7 +135,7 @@ class ScoreModel(Definition):
 class LabelModel(Definition):
     type: Literal["label_model"]
     model: str
-    input: list[JudgeMessage] = Field(min_length=1)
+    input: list[JudgeMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
     labels: list[str] = Field(min_length=1, max_length=MOST_LABELS)
     passing_labels: list[str] = Field(min_length=1)
 

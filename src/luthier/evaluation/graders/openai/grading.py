@@ -21,7 +21,7 @@ from luthier.evaluation.graders.openai.definition import (
 from luthier.evaluation.graders.openai.formula import calculate
 from luthier.evaluation.graders.openai.outcome import GraderErrors, GraderRun, TokenUsage, fail, merge_errors
 from luthier.evaluation.graders.openai.similarity import measure_similarity
-from luthier.evaluation.graders.openai.template import PlaceMissing, fill_template
+from luthier.evaluation.graders.openai.template import FilledTooLong, PlaceMissing, fill_template
 
 if TYPE_CHECKING:
     from luthier.engine.protocol import Embed, Engine
@@ -76,10 +76,12 @@ def _grade(grader: SingleGrader, item: Any, sample: Sample, tools: Tools) -> Gra
         if error.place.startswith("sample.output_json") and not sample.is_json:
             return fail("the sample is no JSON", GraderErrors(sample_parse_error=True))
         return fail(str(error), GraderErrors(invalid_variable_error=True))
+    except FilledTooLong as error:
+        return fail(str(error), GraderErrors(other_error=True))
 
 
 def _dispatch(grader: SingleGrader, item: Any, sample: Sample, tools: Tools) -> GraderRun:
-    """Raises PlaceMissing."""
+    """Raises PlaceMissing and FilledTooLong."""
     places = {"item": item, "sample": sample.list_places()}
     match grader:
         case StringCheck():

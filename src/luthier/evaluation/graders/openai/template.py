@@ -6,8 +6,14 @@ import json
 import re
 from typing import Any, NamedTuple
 
-PLACE = re.compile(r"\{\{\s*([^\W\d][^{}]*?)\s*\}\}")
-"""What begins with a letter is meant as a place; other double braces are text, such as those of JSON."""
+PLACE = re.compile(r"\{\{\s*+([^\W\d](?:[^{}]*[^\s{}])?)\s*+\}\}")
+"""What begins with a letter is meant as a place; other double braces are text, such as those of JSON.
+
+No character can be read in two ways, so that no text takes longer than its length.
+"""
+
+LONGEST_FILLED = 1_000_000
+"""Characters that all places of a text may come to: many places may stand for one long value."""
 
 ROOT = re.compile(r"(item|sample)(?![\w-])")
 STEP = re.compile(r"""\.([^\W\d][\w-]*)|\[(\d{1,9})\]|\[(?:"([^"\]]*)"|'([^'\]]*)')\]""")
@@ -19,6 +25,13 @@ class PlaceMissing(LookupError):
     def __init__(self, place: str) -> None:
         super().__init__(f"there is no {place}")
         self.place = place
+
+
+class FilledTooLong(ValueError):
+    """What stands at the places is more than LONGEST_FILLED together."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the places of a template come to more than {LONGEST_FILLED:,} characters")
 
 
 class Path(NamedTuple):
@@ -57,9 +70,19 @@ def parse_path(written: str) -> Path:
 def fill_template(text: str, values: dict[str, Any]) -> str:
     """Each place once: what stands there is text, even where it looks like another place.
 
-    Strings come as they are, everything else as JSON. Raises PlaceMissing.
+    Strings come as they are, everything else as JSON. Raises PlaceMissing and FilledTooLong.
     """
-    return PLACE.sub(lambda match: _write(find_value(parse_path(match[1]), values, match[1])), text)
+    length = 0
+
+    def fill(match: re.Match[str]) -> str:
+        nonlocal length
+        written = _write(find_value(parse_path(match[1]), values, match[1]))
+        length += len(written)
+        if length > LONGEST_FILLED:
+            raise FilledTooLong
+        return written
+
+    return PLACE.sub(fill, text)
 
 
 def find_value(path: Path, values: dict[str, Any], written: str) -> Any:

@@ -83,6 +83,7 @@ class Chat:
         limit = services.home.settings.chats_in_flight
         with ExitStack() as closing:
             closing.enter_context(services.chats.hold(len(order.requests), limit=limit))
+            closing.enter_context(services.metrics.track_chat())
             closing.callback(self._count)
             self._following = Following(services.engine.submit(request) for request in order.requests)
             closing.callback(self._following.cancel)

@@ -14,6 +14,11 @@ DEEPEST = 100
 """Levels of nesting in free JSON: more than any schema has, and far from what a parser's stack can hold."""
 
 
+MOST_ITEMS = 10_000
+"""Of one list or object. Each that is wrong costs as much as a whole request that is right, and is done before any
+other client is heard."""
+
+
 class Body(BaseModel):
     """A parameter that is not declared is refused; "1" is no number, and neither is NaN.
 
@@ -34,7 +39,11 @@ class Body(BaseModel):
     def _check_texts(cls, given: Any) -> Any:
         """Half a character is text for JSON and for nothing else. Objects inside check themselves."""
         if isinstance(given, dict):
+            if len(given) > MOST_ITEMS:
+                raise invalid_value(f"An object may have {MOST_ITEMS} parameters.")
             for name, value in given.items():
+                if isinstance(value, list | dict) and len(value) > MOST_ITEMS:
+                    raise invalid_value(f"Invalid '{name}': it may have {MOST_ITEMS} items.", param=name)
                 if not all(map(_is_unicode, (name, *_list_texts(value)))):
                     shown = str(name).encode("utf-8", "backslashreplace").decode()
                     raise invalid_value("Text must be Unicode without lone surrogates.", param=shown)

@@ -14,6 +14,7 @@ from luthier.server.openai.schema.tools import Function, FunctionChoice, Respons
 
 LARGEST_SEED = 2**63 - 1
 LARGEST_BIAS = 100
+MOST_MESSAGES = 2048  # as OpenAI's
 
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Limit = Annotated[int, Field(ge=1)]
@@ -46,7 +47,7 @@ class ChatRequest(Body):
     """Parameters that say "has no effect" are taken so that no client has to be changed."""
 
     model: Text
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES, fail_fast=True)]
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """0 takes the likeliest token; 1 if it is not given."""

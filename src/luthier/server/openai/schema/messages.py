@@ -31,11 +31,11 @@ class RefusalPart(Body):
     refusal: str
 
 
-Parts = Annotated[list[Annotated[TextPart, BeforeValidator(_refuse_unread)]], Field(min_length=1)]
+Parts = Annotated[list[Annotated[TextPart, BeforeValidator(_refuse_unread)]], Field(min_length=1, fail_fast=True)]
 Content = Annotated[Annotated[str, Tag(TEXT)] | Annotated[Parts, Tag(LIST)], text_or_list]
 
 AnswerPart = Annotated[TextPart | RefusalPart, Field(discriminator="type"), BeforeValidator(_refuse_unread)]
-AnswerParts = Annotated[list[AnswerPart], Field(min_length=1)]
+AnswerParts = Annotated[list[AnswerPart], Field(min_length=1, fail_fast=True)]
 AnswerContent = Annotated[Annotated[str, Tag(TEXT)] | Annotated[AnswerParts, Tag(LIST)], text_or_list]
 
 
@@ -72,7 +72,7 @@ class AssistantMessage(Body):
     content: AnswerContent | None = None
     name: str | None = None
     refusal: str | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: Annotated[list[Call], Field(fail_fast=True)] | None = None
     function_call: CalledFunction | None = None
     audio: Annotated[None, BeforeValidator(refuse_parameter)] = None
     annotations: list[JsonObject] | None = None

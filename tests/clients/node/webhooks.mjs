@@ -1,0 +1,18 @@
+// What the server has told a webhook, given as JSON in HEARD, is unwrapped and checked.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import OpenAI from 'openai';
+
+const { body, headers, secret } = JSON.parse(process.env.HEARD);
+
+test('an event is known by its signature', async () => {
+  const event = await new OpenAI({ webhookSecret: secret }).webhooks.unwrap(body, headers);
+  assert.match(event.type, /^fine_tuning\.job\.(succeeded|failed|cancelled)$/);
+  assert.match(event.data.id, /^ftjob-/);
+  assert.equal(event.id, headers['webhook-id']);
+});
+
+test('a changed event is refused', async () => {
+  const openai = new OpenAI({ webhookSecret: secret });
+  await assert.rejects(openai.webhooks.unwrap(`${body} `, headers), OpenAI.InvalidWebhookSignatureError);
+});
