@@ -311,6 +311,12 @@ def test_an_address_that_cannot_be_used_is_refused(settings: Settings, address: 
     assert "sqlite:////" in caught.value.hint
 
 
+@pytest.mark.parametrize("kind", ["postgres", "postgresql"])
+def test_a_postgresql_address_may_leave_the_driver_out(settings: Settings, kind: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="postgresql\\+psycopg://"):
+        open_database(settings.model_copy(update={"database_url": f"{kind}://user@127.0.0.1:1/luthier"}))
+
+
 def test_a_password_is_never_in_the_name_of_the_place(settings: Settings) -> None:
     with pytest.raises(InvalidConfig) as caught:
         open_database(settings.model_copy(update={"database_url": "nosuch://me:hunter2@host/x"}))

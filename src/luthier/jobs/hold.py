@@ -184,6 +184,22 @@ class Hold:
         """The job is saved and stands still; or waits again, when somebody has resumed it meanwhile."""
         self._let_go()
 
+    def stand_still(self, reason: str) -> None:
+        """The job is paused because of trouble that somebody has to see to; resumed, it goes on from its checkpoint."""
+
+        def stop(session: Session, row: JobRow) -> None:
+            where = f"goes on from step {row.saved_step}" if row.saved_step else "begins again"
+            message = f"The job is paused: {reason}; resumed, it {where}"
+            now = self._db.clock()
+            transitions.record_event(
+                session, row, message, now=now, id_from=f"halt-{row.attempt}", level="warn", data={}
+            )
+            row.barren_attempts = max(0, row.barren_attempts - 1)
+            row.wanted = "pause"
+            transitions.release(row)
+
+        self._change(stop, unless=lambda row: row.worker is None, otherwise=None)
+
     def give_back(self) -> None:
         """The job is saved, and another worker may go on with it: this attempt was not cut short by an accident."""
         self._let_go()

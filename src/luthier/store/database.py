@@ -106,6 +106,8 @@ def known_revisions() -> list[str]:
 def _parse_url(address: str) -> URL:
     try:
         url = make_url(address)
+        if url.drivername in ("postgres", "postgresql"):  # as other programs write it
+            url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
     except (ArgumentError, ImportError) as error:
         hint = "such as sqlite:////data/luthier.db, or postgresql+psycopg://host/name with psycopg installed"

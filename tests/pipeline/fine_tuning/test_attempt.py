@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from luthier.errors import UnknownModel
+from luthier.errors import DiskFull, UnknownModel
 from luthier.jobs.desk import cancel_job, get_job, list_checkpoints, list_events, pause_job, resume_job
 from luthier.jobs.hold import Hold
 from luthier.models.public_names import PublicNames
@@ -111,6 +111,22 @@ def test_without_a_validation_file_all_rows_are_learnt_and_the_last_weights_kept
     assert "validation_loss" not in card.metrics
     assert card.proof["output_changed"]["holds"]
     assert [line.endswith(",,") for line in read_result(home, job)[1:]] == [True] * 4
+
+
+def test_a_full_disk_pauses_a_job_which_then_goes_on_to_the_same_weights(
+    home: Home, tiny_base: Base, expected: dict[int, str]
+) -> None:
+    job = order_tuning(home, tiny_base, ROWS, HELD_OUT)
+
+    def fill_disk(number: int, name: str) -> None:
+        if name == "note_step" and number > 8:
+            raise DiskFull("/srv/luthier/runs: no room")
+
+    work_on_job(home, claim_hold(home, fill_disk))
+    assert get_job(home.database, job.id).status == "paused"
+    assert tell_story(home.database, job.id)[-1].startswith("The job is paused: the server's disk is full; resumed, it")
+    resume_job(home.database, job.id)
+    assert list_weights(home, finish(home, job)) == expected
 
 
 @pytest.fixture(scope="module")

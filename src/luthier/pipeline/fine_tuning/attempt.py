@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from luthier.errors import DatabaseUnavailable, LeaseLost, LuthierError, RunInterrupted, RunNotResumable
+from luthier.errors import DatabaseUnavailable, DiskFull, LeaseLost, LuthierError, RunInterrupted, RunNotResumable
 from luthier.jobs.job import JobError
 from luthier.pipeline.fine_tuning.failures import explain_failure
 from luthier.pipeline.fine_tuning.files import read_files
@@ -53,6 +53,9 @@ def work_on_job(home: Home, hold: Hold) -> None:
         _let_go(hold)
     except DatabaseUnavailable:
         raise
+    except DiskFull as error:
+        log.error("%s: %s", error.code, error.message)
+        _stand_still(hold, "the server's disk is full")
     except LuthierError as error:
         log.error("%s: %s", error.code, error.message)
         _say_failure(hold, explain_failure(error))
@@ -115,6 +118,13 @@ def _let_go(hold: Hold) -> None:
                 hold.give_back()
     except LeaseLost as error:
         log.info("%s", error.message)
+
+
+def _stand_still(hold: Hold, reason: str) -> None:
+    try:
+        hold.stand_still(reason)
+    except LeaseLost as lost:
+        log.info("%s", lost.message)
 
 
 def _say_failure(hold: Hold, error: JobError) -> None:

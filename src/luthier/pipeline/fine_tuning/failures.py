@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from luthier.errors import DiskFull, InvalidConfig, StoreDamaged, UnknownBase, UnknownModel
+from luthier.errors import InvalidConfig, StoreDamaged, UnknownBase, UnknownModel
 from luthier.jobs.job import JobError
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ def explain_failure(error: LuthierError) -> JobError:
 
     Whoever reads the job may sit at another machine: where things lie on this one stands in the job's log alone.
     """
-    if isinstance(error, DiskFull):
-        return JobError(error.code, "The job failed: the server's disk is full (create it again when there is room)")
     if isinstance(error, StoreDamaged):
         return JobError(error.code, "The job failed: the server cannot read what it has kept; the job's log says what")
     param = None
