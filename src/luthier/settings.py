@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RENDEZVOUS = "LUTHIER_RENDEZVOUS"
 LOOPBACK = "lo"
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+"""This very machine, which no proxy of the environment could reach."""
 
 
 class Settings(BaseSettings):

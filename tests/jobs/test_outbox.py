@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from luthier.jobs.outbox import LIFETIME, announce_event, claim_delivery, note_delivered, put_off
+from luthier.jobs.outbox import LIFETIME, REMEMBERED, announce_event, claim_delivery, note_delivered, put_off
 from luthier.store.database import open_database
 from luthier.store.tables import WebhookDeliveryRow
 
@@ -152,3 +152,14 @@ def test_an_event_that_is_too_old_is_given_up(db: Database, clock: Clock) -> Non
     announce(db, "ftjob-new")
     assert claim(db) == ("ftjob-new", 1)
     assert claim(db) is None
+
+
+def test_what_is_long_past_is_forgotten_when_something_new_is_announced(db: Database, clock: Clock) -> None:
+    announced = []
+    for wait in (timedelta(0), REMEMBERED, timedelta(seconds=1)):
+        clock.now += wait
+        with db.session() as session:
+            announce_event(session, type="fine_tuning.job.succeeded", subject_id="ftjob-1", now=clock.now)
+        with db.reading() as session:
+            announced.append(session.query(WebhookDeliveryRow).count())
+    assert announced == [1, 2, 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from luthier.store.ids import new_id
 from luthier.store.tables import WebhookDeliveryRow
@@ -24,6 +24,7 @@ WebhookType = Literal[
 ]
 
 LIFETIME = timedelta(hours=72)  # as long as OpenAI tries
+REMEMBERED = timedelta(days=30)  # so that somebody can see why an event was not heard
 
 
 class Delivery(NamedTuple):
@@ -35,7 +36,8 @@ class Delivery(NamedTuple):
 
 
 def announce_event(session: Session, *, type: WebhookType, subject_id: str, now: datetime) -> None:
-    """Part of the transaction that makes it true: either both are kept, or neither."""
+    """Part of the transaction that makes it true: either both are kept, or neither. Forgets what is long past."""
+    session.execute(delete(WebhookDeliveryRow).where(WebhookDeliveryRow.created_at < now - REMEMBERED))
     id = new_id("evt_", now)
     event = {
         "id": id,

@@ -13,6 +13,7 @@ from luthier import __version__
 from luthier.errors import InvalidConfig, MachineError
 from luthier.jobs.outbox import claim_delivery, note_delivered, put_off
 from luthier.jobs.webhook_secret import load_secret, sign_event
+from luthier.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from threading import Event
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 POST_SECONDS = 10.0
 HOLD_SECONDS = 60.0  # longer than any POST with its connection takes, and short for a worker that was killed
 LOOK_SECONDS = 1.0

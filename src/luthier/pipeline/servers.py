@@ -114,10 +114,8 @@ def build_job_request(*, base: str, suffix: str | None, settings: Mapping[str, A
     kind = str(settings.get("method", "sft"))
     if kind not in METHODS:
         raise InvalidConfig(f"a job on a server has no method {kind!r}", hint=did_you_mean(kind, METHODS))
-    method, chosen = (
-        METHODS[kind],
-        {HYPERPARAMETERS[name]: settings[name] for name in settings if name in HYPERPARAMETERS},
-    )
+    method = METHODS[kind]
+    chosen = {theirs: settings[name] for name, theirs in HYPERPARAMETERS.items() if name in settings}
     request: dict[str, Any] = {"model": base, "method": {"type": method, method: {"hyperparameters": chosen}}}
     if suffix is not None:
         request["suffix"] = suffix

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from luthier.errors import InvalidConfig, InvalidRequest, KeyRefused, ServerUnavailable, UnknownArtefact, WrongState
+from luthier.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +24,6 @@ CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 120.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 20.0
 WORTH_RETRYING = frozenset({408, 429, 500, 502, 503, 504})
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class ServerConnection:

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from luthier.server.problems import Problem, respond
+from luthier.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
 """What a browser says in Sec-Fetch-Site of a page of ours, or of an address that its user typed."""
@@ -27,7 +27,7 @@ class HostGate:
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
         self._app = app
-        self._names = LOOPBACK_NAMES | {socket.gethostname().lower()} | {name.lower() for name in names}
+        self._names = LOOPBACK_HOSTS | {socket.gethostname().lower()} | {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

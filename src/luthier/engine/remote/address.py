@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from luthier.errors import UnknownModel
+from luthier.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from luthier.settings import Settings
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 OPENAI = "openai:"
 URL = re.compile(r"https?://", re.IGNORECASE)
 DEFAULT_PORTS = {"http": 80, "https": 443}
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Address(NamedTuple):
