@@ -63,7 +63,7 @@ def test_an_empty_message_is_refused(tuned_home: Path) -> None:
 def test_a_conversation_lasts_until_its_end(tuned_home: Path) -> None:
     told = converse(tuned_home, ["hello", "x" * 1200, "/system be brief", "hello again", "/exit"])
     assert told.count("a new conversation") == 1
-    assert "error: the prompt has" in told
+    assert "error: this model's maximum context length is" in told
     assert "Traceback" not in told
 
 

@@ -21,5 +21,6 @@ def test_every_command_and_every_option_is_on_the_page() -> None:
     for name, command in list_commands().items():
         section = page.split(f"\n## luthier {name}\n")[1].split("\n## ")[0]
         for parameter in command.params:
-            shown = [option for option in parameter.opts if option.startswith("--")] or [parameter.name.upper()]
+            words = [option for option in parameter.opts if option.startswith("--")]
+            shown = words or [parameter.metavar or parameter.name.upper()]
             assert all(f"`{option}" in section for option in shown), (name, shown)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from luthier.models.catalog import Base
 
-LARGEST_FILE_BYTES = 300_000
+LARGEST_FILE_BYTES = 700_000
 """Enough for the database and the log, too little for a checkpoint of this rank."""
 
 

@@ -19,9 +19,8 @@ def worker(as_json: AsJson = False) -> None:
 
     home = pipeline.open_home()
     configure_logging("worker", shows_content=home.settings.logs_content)
-    place = home.database.place
-    work(
-        home,
-        stop=catch_stop(),
-        on_start=lambda: output.emit({"database": place}, f"waiting for jobs in {place}", as_json=as_json),
-    )
+    work(home, stop=catch_stop(), on_start=lambda: announce(home.database.place, as_json=as_json))
+
+
+def announce(database: str, *, as_json: bool) -> None:
+    output.emit({"database": database}, f"waiting for jobs in {database}", as_json=as_json)

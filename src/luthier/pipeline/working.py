@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING
+
+from luthier.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from luthier.jobs.job import Job
     from luthier.store.home import Home
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+LOG = logging.getLogger(__name__)
 
 
 def work(home: Home, *, stop: Event, on_start: Callable[[], None] = lambda: None) -> None:
@@ -21,6 +28,8 @@ def work(home: Home, *, stop: Event, on_start: Callable[[], None] = lambda: None
     """
     from luthier.jobs.worker import Worker, WorkerOptions
 
+    if not _wait_for_database(home, stop):
+        return
     settings = home.settings
     options = WorkerOptions(
         lease_seconds=settings.job_lease_seconds, attempts=settings.job_attempts, nice=settings.training_nice
@@ -34,6 +43,21 @@ def work(home: Home, *, stop: Event, on_start: Callable[[], None] = lambda: None
 def build_trainer_command(job: Job) -> list[str]:
     # With -P a file of the user's called random.py does not take the place of Python's own.
     return [sys.executable, "-P", "-m", "luthier.pipeline.fine_tuning", job.id, str(job.attempt)]
+
+
+def _wait_for_database(home: Home, stop: Event) -> bool:
+    """Whether it is there, which it may not be while a whole rack is started; not when `stop` comes first."""
+    is_told = False
+    while not stop.is_set():
+        try:
+            with home.database.reading():
+                return True
+        except DatabaseUnavailable as error:
+            if not is_told:
+                LOG.warning("waiting for the database: %s", error.message)
+            is_told = True
+            stop.wait(SECONDS_BETWEEN_LOOKS)
+    return False
 
 
 @contextmanager

@@ -84,7 +84,8 @@ class Learner:
 
         parts = self._work_through(items, add_gradient)
         self.group.sum_gradients(self.optimizer.param_groups[0]["params"])
-        return StepMeans(*self.group.sum(torch.stack(parts).sum(0).tolist()))
+        # A process that has no item in this step still has to add its zeros.
+        return StepMeans(*self.group.sum(torch.stack(parts).sum(0).tolist() if parts else [0.0, 0.0]))
 
     def measure(self, items: Sequence[Item]) -> dict[str, float]:
         """The objective's sums over all the items, with dropout off; 0 for what it does not count."""
