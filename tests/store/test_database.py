@@ -321,3 +321,11 @@ def test_a_password_is_never_in_the_name_of_the_place(settings: Settings) -> Non
     with pytest.raises(InvalidConfig) as caught:
         open_database(settings.model_copy(update={"database_url": "nosuch://me:hunter2@host/x"}))
     assert "hunter2" not in caught.value.message
+
+
+def test_a_database_that_is_up_to_date_opens_beside_a_writer_that_never_ends(settings: Settings, db: Database) -> None:
+    with db.session():
+        beside = open_database(settings)
+        with beside.reading() as session:
+            assert session.query(ModelRow).count() == 0
+        beside.close()

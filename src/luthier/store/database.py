@@ -83,8 +83,13 @@ def open_database(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     place = _place(url)
     with translate_database_errors(place), _alone(url):
         engine = _connect(url)
-        with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
-            _migrate(connection, place)
+        # A database that is up to date is only read, so that whoever opens it does not wait for a process that is
+        # frozen in the middle of a transaction: who comes then may be the one that ends it.
+        with engine.begin() as connection:
+            is_current = _revision(connection) == known_revisions()[-1]
+        if not is_current:
+            with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+                _migrate(connection, place)
     return Database(engine, place, clock)
 
 

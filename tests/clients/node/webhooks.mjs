@@ -4,6 +4,8 @@ import test from 'node:test';
 import OpenAI from 'openai';
 
 const { body, headers, secret } = JSON.parse(process.env.HEARD);
+const heardAt = Number(headers['webhook-timestamp']) * 1000;
+Date.now = () => heardAt; // the client refuses what is older than five minutes, and other tests took their time
 
 test('an event is known by its signature', async () => {
   const event = await new OpenAI({ webhookSecret: secret }).webhooks.unwrap(body, headers);
