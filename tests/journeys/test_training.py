@@ -170,7 +170,7 @@ RECIPES = {
     "cut off": (b"epochs = ", "recipe.toml is not TOML", "write lines such as: epochs = 3"),
     "no text": (b"\xff\xfe\x00\x01", "recipe.toml is not TOML", "write lines such as: epochs = 3"),
     "twice the same": (b"epochs = 1\nepochs = 2", "recipe.toml is not TOML", "write lines such as: epochs = 3"),
-    "misspelt": (b"epoch = 3", "unknown training setting 'epoch'", "did you mean epochs"),
+    "misspelt": (b"epoch = 3", "unknown training setting 'epoch'", "did you mean epochs, kept_epochs?"),
     "a table": (b"[lora]\nr = 8", "unknown training setting 'lora'", "known: activation_checkpointing"),
     "a word for a number": (b"epochs = 'many'", "epochs = 'many': input should be a valid integer", "epochs: "),
     "no number": (b"learning_rate = nan", "learning_rate = nan: input should be a finite number", "learning_rate: "),
