@@ -6,6 +6,7 @@ import pytest
 
 from luthier.evaluation.display import LONGEST_SHOWN, Piece, show_text
 from luthier.evaluation.graders.json_equality import JsonGrader
+from tests.evaluation.results import grade_text
 
 REFERENCE = '{"customer": "Zoe", "items": [{"name": "lamp", "quantity": 2}], "total": 31.00}'
 
@@ -51,7 +52,7 @@ def test_the_layout_is_the_same_value(text: str) -> None:
 def test_exactly_what_differs_is_marked(change: tuple[str, str], expected: list[tuple[str, str]]) -> None:
     output = REFERENCE.replace(*change)
     assert marked(output, REFERENCE) == expected
-    assert JsonGrader().grade(output, REFERENCE).passed == (not expected)
+    assert grade_text(JsonGrader(), output, REFERENCE).passed == (not expected)
 
 
 def test_keys_come_in_the_order_of_the_reference() -> None:

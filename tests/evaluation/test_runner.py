@@ -244,5 +244,5 @@ def test_calls_are_graded_as_calls_and_words_as_words() -> None:
 def test_what_a_server_withheld_has_failed() -> None:
     task = build_task(order_dataset(range(1)), parse_grader("regex:^"), Sampling())
     withheld = Response("", "content_filter", 1, 0, "hash")
-    assert judge_response(task.samples[0], withheld, task).explanation == "withheld by the server's content filter"
+    assert judge_response(task.samples[0], withheld, task).grade.explanation == "withheld by the server's content filter"
     assert judge_response(task.samples[0], withheld, task).kind == "failed"

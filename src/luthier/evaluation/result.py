@@ -9,9 +9,11 @@ from typing import Literal
 
 from luthier.conversation import ToolCall
 from luthier.engine.protocol import Sampling, Structure
+from luthier.evaluation.graders.protocol import FieldGrade, Grade, LabelPair
 from luthier.stats.intervals import Interval, wilson_interval
 
-OutcomeKind = Literal["passed", "failed", "truncated", "unanswered"]
+OutcomeKind = Literal["passed", "failed", "truncated", "unanswered", "ungraded"]
+"""`unanswered` by the model, or `ungraded` because the grader, such as a judge, could not do its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,18 @@ class EvalManifest:
     weights_hash: str
     template_hash: str
     structure: Structure | None = None
+    criteria: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`truncated` is an answer cut at max_tokens: not passed, and told apart from a wrong one. `unanswered` is none at
-    all, with the code of the `error` that took its place: not passed either, though nothing was measured.
+    all, with the code of the `error` that took its place: not passed either, though nothing was measured. An answer
+    that is there and could not be judged is `ungraded`, with the grader's `error`.
+
+    `score` lies between 0 and 1. `others` are the grades of the task's further criteria, in their order. `seconds` is
+    from question to end of answer, in the middle of whatever else was asked, and None for one that was kept from
+    before. `mean_log_prob` is that of the answer's tokens in nats, where it was asked for.
 
     `was_trained_on` is True when the model has seen this very prompt in training. `cost_dollars` is what the answer
     cost when it was asked for, and None when nobody knows.
@@ -51,6 +59,12 @@ class Outcome:
     tool_calls: tuple[ToolCall, ...] = ()
     cost_dollars: float | None = 0.0
     error: str = ""
+    score: float = 0.0
+    fields: tuple[FieldGrade, ...] = ()
+    label: LabelPair | None = None
+    others: tuple[Grade, ...] = ()
+    seconds: float | None = None
+    mean_log_prob: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -59,6 +73,10 @@ class Outcome:
     @property
     def is_answered(self) -> bool:
         return self.kind != "unanswered"
+
+    @property
+    def is_measured(self) -> bool:
+        return self.kind not in ("unanswered", "ungraded")
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,10 @@ class ModelResult:
     @property
     def truncated(self) -> int:
         return self.kinds["truncated"]
+
+    @property
+    def ungraded(self) -> int:
+        return self.kinds["ungraded"]
 
     @property
     def unanswered(self) -> int:

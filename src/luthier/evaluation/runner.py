@@ -11,7 +11,7 @@ from luthier.engine.asking import await_each
 from luthier.engine.protocol import PromptHasher, Request
 from luthier.errors import DataError, DeadlineExceeded, InvalidRequest, LuthierError
 from luthier.evaluation.cache import cache_key, is_repeatable
-from luthier.evaluation.graders.protocol import Grade
+from luthier.evaluation.graders.protocol import Grade, Output
 from luthier.evaluation.graders.tool_calls import grade_calls
 from luthier.evaluation.result import EvalManifest, ModelResult, Outcome
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from luthier.engine.protocol import Engine, ModelIdentity, Response
     from luthier.evaluation.cache import OutputCache
+    from luthier.evaluation.graders.protocol import Grader
     from luthier.evaluation.result import OutcomeKind
     from luthier.evaluation.task import EvalTask, Sample
 
@@ -165,39 +166,71 @@ def judge_outcome(sample: Sample, outcome: Response | LuthierError, task: EvalTa
             was_trained_on=was_trained_on,
             error=outcome.code,
         )
-    kind, explanation = judge_response(sample, outcome, task)
+    judgement = judge_response(sample, outcome, task)
     return Outcome(
         sample_id=sample.id,
         line=sample.line,
         output=outcome.text,
-        kind=kind,
-        explanation=explanation,
+        kind=judgement.kind,
+        explanation=judgement.grade.explanation,
         prompt_hash=outcome.prompt_hash,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,
         was_trained_on=was_trained_on,
         tool_calls=outcome.tool_calls,
         cost_dollars=outcome.cost_dollars,
+        error=judgement.grade.error,
+        score=judgement.grade.points if judgement.kind in ("passed", "failed") else 0.0,
+        fields=judgement.grade.fields,
+        label=judgement.grade.label,
+        others=judgement.others,
+        mean_log_prob=find_mean_log_prob(outcome),
     )
 
 
 class Judgement(NamedTuple):
+    """`others` are by the task's further criteria."""
+
     kind: OutcomeKind
-    explanation: str
+    grade: Grade
+    others: tuple[Grade, ...]
 
 
 def judge_response(sample: Sample, response: Response, task: EvalTask) -> Judgement:
-    if response.finish_reason == "length":
-        return Judgement("truncated", f"cut off after {response.completion_tokens} tokens, so not graded")
-    if response.finish_reason == "content_filter":
-        return Judgement("failed", "withheld by the server's content filter")
-    if sample.reference_calls:
-        grade = grade_calls(response.tool_calls, sample.reference_calls)
-    elif response.tool_calls:
-        grade = Grade(False, f"calls {response.tool_calls[0].name} where the reference answers in words")
+    """What is cut off or withheld passes nothing, but is graded, so that its fields are counted."""
+    grades = [grade_response(sample, response, grader) for grader in list_graders(task)]
+    lost = find_loss(response)
+    if lost is not None:
+        kind: OutcomeKind = "truncated" if response.finish_reason == "length" else "failed"
+        grades = [each._replace(passed=False, explanation=lost, score=0.0, error="") for each in grades]
+    elif grades[0].error:
+        kind = "ungraded"
     else:
-        grade = task.grader.grade(response.text, sample.reference)
-    return Judgement("passed" if grade.passed else "failed", grade.explanation)
+        kind = "passed" if grades[0].passed else "failed"
+    return Judgement(kind, grades[0], tuple(grades[1:]))
+
+
+def find_loss(response: Response) -> str | None:
+    if response.finish_reason == "length":
+        return f"cut off after {response.completion_tokens} tokens, so not graded"
+    return "withheld by the server's content filter" if response.finish_reason == "content_filter" else None
+
+
+def list_graders(task: EvalTask) -> list[Grader]:
+    return [task.grader, *(criterion.grader for criterion in task.criteria)]
+
+
+def grade_response(sample: Sample, response: Response, grader: Grader) -> Grade:
+    if sample.reference_calls:
+        return grade_calls(response.tool_calls, sample.reference_calls)
+    if response.tool_calls:
+        return Grade(False, f"calls {response.tool_calls[0].name} where the reference answers in words")
+    return grader.grade(Output(response.text), sample)
+
+
+def find_mean_log_prob(response: Response) -> float | None:
+    tokens = response.log_probs
+    return sum(token.log_prob for token in tokens) / len(tokens) if tokens else None
 
 
 def describe_conditions(engine: Engine, identity: ModelIdentity, task: EvalTask) -> EvalManifest:
@@ -212,4 +245,5 @@ def describe_conditions(engine: Engine, identity: ModelIdentity, task: EvalTask)
         weights_hash=identity.weights_hash,
         template_hash=identity.template_hash,
         structure=task.structure,
+        criteria=tuple(criterion.grader.name for criterion in task.criteria),
     )

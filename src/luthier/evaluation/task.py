@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.conversation import Message, ToolCall
 from luthier.errors import InvalidDataset
 from luthier.evaluation.graders.tool_calls import find_call_problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from luthier.data.dataset import Dataset, Example
     from luthier.engine.protocol import Sampling, Structure
     from luthier.evaluation.graders.protocol import Grader
+
+Role = Literal["secondary", "guardrail"]
 
 ID_LENGTH = 12  # hexadecimal digits of the prompt's fingerprint; repeats of a prompt get a number
 
@@ -22,7 +27,8 @@ ID_LENGTH = 12  # hexadecimal digits of the prompt's fingerprint; repeats of a p
 class Sample:
     """`fingerprint` is that of the prompt alone; `id` comes from it, so it outlives a shuffled file.
 
-    With `reference_calls` these are what is wanted, and `reference` is only what is said beside them.
+    With `reference_calls` these are what is wanted, and `reference` is only what is said beside them. `metadata` is the
+    row's own. Samples of one `cluster` are not independent of each other; an empty one is a cluster by itself.
     """
 
     id: str
@@ -32,37 +38,66 @@ class Sample:
     fingerprint: str
     tools: str = ""
     reference_calls: tuple[ToolCall, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """What is measured beside the task's own grader, which alone is the primary one.
+
+    A guardrail may get worse by `margin` at most, a fraction of its scale from 0 to 1.
+    """
+
+    grader: Grader
+    role: Role
+    margin: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class EvalTask:
+    """`grader` is what the verdict rests on, chosen before anything is run."""
+
     name: str
     samples: tuple[Sample, ...]
     grader: Grader
     sampling: Sampling
     data_fingerprint: str
     structure: Structure | None = None
+    criteria: tuple[Criterion, ...] = ()
 
 
-def build_task(dataset: Dataset, grader: Grader, sampling: Sampling, *, structure: Structure | None = None) -> EvalTask:
-    """Raises InvalidDataset with one row for each example that this grader could never judge."""
+def build_task(
+    dataset: Dataset,
+    grader: Grader,
+    sampling: Sampling,
+    *,
+    structure: Structure | None = None,
+    criteria: tuple[Criterion, ...] = (),
+    cluster_key: str = "",
+) -> EvalTask:
+    """Raises InvalidDataset with one row for each example that one of the graders could never judge, or that lacks the
+    key of its metadata by which rows belong together."""
+    samples = build_samples(dataset, cluster_key=cluster_key)
+    graders = [grader, *(criterion.grader for criterion in criteria)]
     rows = [
         f"{dataset.path}:{example.line}: {problem}"
-        for example in dataset.examples
-        if (problem := find_problem(example, grader)) is not None
+        for example, sample in zip(dataset.examples, samples, strict=True)
+        for problem in find_problems(example, sample, graders, cluster_key=cluster_key)
     ]
     if rows:
+        names = " and ".join(each.name for each in graders)
         raise InvalidDataset(
-            f"{dataset.name}: {len(rows)} of {len(dataset.examples)} examples cannot be graded by {grader.name}",
+            f"{dataset.name}: {len(rows)} of {len(dataset.examples)} examples cannot be graded by {names}",
             rows=rows,
             hint="correct or remove these lines, or choose another grader",
         )
     if not dataset.examples:
         raise InvalidDataset(f"{dataset.name}: there is no test case", hint="keep some rows back from training")
-    return EvalTask(dataset.name, build_samples(dataset), grader, sampling, dataset.fingerprint, structure)
+    return EvalTask(dataset.name, samples, grader, sampling, dataset.fingerprint, structure, criteria)
 
 
-def build_samples(dataset: Dataset) -> tuple[Sample, ...]:
+def build_samples(dataset: Dataset, *, cluster_key: str = "") -> tuple[Sample, ...]:
     seen: Counter[str] = Counter()
     samples = []
     for example in dataset.examples:
@@ -79,18 +114,29 @@ def build_samples(dataset: Dataset) -> tuple[Sample, ...]:
                 fingerprint=fingerprint,
                 tools=conversation.tools,
                 reference_calls=conversation.answer.tool_calls,
+                metadata=example.metadata,
+                cluster=find_cluster(example, cluster_key),
             )
         )
     return tuple(samples)
 
 
-def find_problem(example: Example, grader: Grader) -> str | None:
-    """A tool call is compared with the calls of the answer, whatever the grader of texts."""
+def find_cluster(example: Example, key: str) -> str:
+    """Values of different kinds are different clusters, as 1 and "1" are."""
+    return json.dumps(example.metadata[key], sort_keys=True) if key in example.metadata else ""
+
+
+def find_problems(example: Example, sample: Sample, graders: Sequence[Grader], *, cluster_key: str) -> Iterator[str]:
+    """A tool call is compared with the calls of the answer, whatever the graders of texts."""
     answer = example.conversation.answer
+    if cluster_key and cluster_key not in example.metadata:
+        yield f"its metadata lacks {cluster_key}, by which rows belong together"
     if not answer.is_trained:
-        return "the final answer has weight 0, so it is no reference"
-    if not answer.tool_calls:
-        return grader.reference_problem(answer.content)
-    if not example.conversation.tools:
-        return "the final answer calls a tool, and the example offers none"
-    return find_call_problem(answer.tool_calls)
+        yield "the final answer has weight 0, so it is no reference"
+    elif answer.tool_calls and not example.conversation.tools:
+        yield "the final answer calls a tool, and the example offers none"
+    elif answer.tool_calls and (problem := find_call_problem(answer.tool_calls)) is not None:
+        yield problem
+    elif not answer.tool_calls:
+        found = {grader.name: grader.reference_problem(sample) for grader in graders}
+        yield from dict.fromkeys(problem for problem in found.values() if problem is not None)

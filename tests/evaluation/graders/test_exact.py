@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 
 from luthier.evaluation.graders.exact import ExactGrader
+from tests.evaluation.results import grade_text
 
 
 def test_only_surrounding_white_space_is_forgiven() -> None:
-    assert ExactGrader().grade(" yes\n", "yes").passed
-    assert not ExactGrader().grade("y es", "yes").passed
-    assert not ExactGrader().grade("Yes", "yes").passed
+    assert grade_text(ExactGrader(), " yes\n", "yes").passed
+    assert not grade_text(ExactGrader(), "y es", "yes").passed
+    assert not grade_text(ExactGrader(), "Yes", "yes").passed
 
 
 @pytest.mark.parametrize(
@@ -20,8 +21,8 @@ def test_only_surrounding_white_space_is_forgiven() -> None:
     ],
 )
 def test_the_explanation_names_the_first_difference(output: str, explanation: str) -> None:
-    assert ExactGrader().grade(output, "yes").explanation == explanation
+    assert grade_text(ExactGrader(), output, "yes").explanation == explanation
 
 
 def test_a_pass_says_what_was_forgiven() -> None:
-    assert "white space" in ExactGrader().grade("yes", "yes").explanation
+    assert "white space" in grade_text(ExactGrader(), "yes", "yes").explanation

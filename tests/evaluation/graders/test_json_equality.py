@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from luthier.evaluation.graders.json_equality import JsonGrader
+from tests.evaluation.results import build_sample, grade_text
 
 REFERENCE = '{"customer": "Zoe", "items": [{"name": "lamp", "quantity": 2}], "total": 31.00, "note": null}'
 
@@ -17,7 +18,7 @@ REFERENCE = '{"customer": "Zoe", "items": [{"name": "lamp", "quantity": 2}], "to
     ],
 )
 def test_key_order_spelling_and_white_space_do_not_count(output: str) -> None:
-    assert JsonGrader().grade(output, REFERENCE).passed
+    assert grade_text(JsonGrader(), output, REFERENCE).passed
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_key_order_spelling_and_white_space_do_not_count(output: str) -> None:
     ],
 )
 def test_any_other_difference_fails_and_is_named(change: tuple[str, str], explanation: str | None) -> None:
-    grade = JsonGrader().grade(REFERENCE.replace(*change), REFERENCE)
+    grade = grade_text(JsonGrader(), REFERENCE.replace(*change), REFERENCE)
     assert not grade.passed
     assert grade.explanation.startswith(explanation or "not JSON: expecting")
 
@@ -53,34 +54,34 @@ def test_any_other_difference_fails_and_is_named(change: tuple[str, str], explan
     ("output", "reference"), [("true", "1"), ("0", "false"), ('"1"', "1"), ("null", "0"), ("{}", "[]")]
 )
 def test_types_are_never_mixed_up(output: str, reference: str) -> None:
-    assert not JsonGrader().grade(output, reference).passed
-    assert not JsonGrader().grade(f"[{output}]", f"[{reference}]").passed
+    assert not grade_text(JsonGrader(), output, reference).passed
+    assert not grade_text(JsonGrader(), f"[{output}]", f"[{reference}]").passed
 
 
 def test_the_order_of_a_list_counts() -> None:
-    assert JsonGrader().grade("[2, 1]", "[1, 2]").explanation == "[0]: expected 1, got 2"
+    assert grade_text(JsonGrader(), "[2, 1]", "[1, 2]").explanation == "[0]: expected 1, got 2"
 
 
 def test_a_key_that_is_not_a_word_is_quoted_in_the_path() -> None:
-    assert JsonGrader().grade('{"a b": {"c": 1}}', '{"a b": {"c": 2}}').explanation.startswith('["a b"].c: ')
+    assert grade_text(JsonGrader(), '{"a b": {"c": 1}}', '{"a b": {"c": 2}}').explanation.startswith('["a b"].c: ')
 
 
 @pytest.mark.parametrize("depth", [101, 100_000])
 def test_endless_nesting_fails_without_a_crash(depth: int) -> None:
-    explanation = JsonGrader().grade("[" * depth + "]" * depth, "[]").explanation
+    explanation = grade_text(JsonGrader(), "[" * depth + "]" * depth, "[]").explanation
     assert explanation == "not JSON: nested more than 100 levels deep"
 
 
 def test_a_number_of_endless_digits_fails_without_a_crash() -> None:
-    assert JsonGrader().grade("9" * 10_000, "1").explanation == "not JSON: a number with too many digits"
+    assert grade_text(JsonGrader(), "9" * 10_000, "1").explanation == "not JSON: a number with too many digits"
 
 
 def test_a_long_value_is_cut_visibly() -> None:
-    explanation = JsonGrader().grade('"' + "x" * 500 + '"', '"y"').explanation
+    explanation = grade_text(JsonGrader(), '"' + "x" * 500 + '"', '"y"').explanation
     assert len(explanation) < 130
     assert explanation.endswith("…")
 
 
 def test_a_reference_that_is_not_json_is_a_problem() -> None:
-    assert JsonGrader().reference_problem("{'a': 1}") is not None
-    assert JsonGrader().reference_problem('{"a": 1}') is None
+    assert JsonGrader().reference_problem(build_sample("{'a': 1}")) is not None
+    assert JsonGrader().reference_problem(build_sample('{"a": 1}')) is None

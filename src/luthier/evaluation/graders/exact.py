@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from luthier.evaluation.graders.protocol import Grade
+
+if TYPE_CHECKING:
+    from luthier.evaluation.graders.protocol import Output
+    from luthier.evaluation.task import Sample
 
 EXCERPT_LENGTH = 24  # characters; enough to recognise the place, short enough for one line
 
@@ -14,11 +19,11 @@ EXCERPT_LENGTH = 24  # characters; enough to recognise the place, short enough f
 class ExactGrader:
     name: str = "exact"
 
-    def reference_problem(self, reference: str) -> str | None:
+    def reference_problem(self, sample: Sample) -> str | None:
         return None
 
-    def grade(self, output: str, reference: str) -> Grade:
-        got, wanted = output.strip(), reference.strip()
+    def grade(self, output: Output, sample: Sample) -> Grade:
+        got, wanted = output.text.strip(), sample.reference.strip()
         if got == wanted:
             return Grade(True, "equal, surrounding white space aside")
         place = next(i for i, pair in enumerate(zip_longest(got, wanted)) if pair[0] != pair[1])

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.evaluation.graders.protocol import Grade
 from luthier.evaluation.graders.strict_json import NotStrictJson, WrittenFloat, parse_json
+
+if TYPE_CHECKING:
+    from luthier.evaluation.graders.protocol import Output
+    from luthier.evaluation.task import Sample
 
 LONGEST_SHOWN_VALUE = 80  # characters; an explanation stays one line
 PLAIN_KEY = re.compile(r"[^\W\d]\w*")
@@ -30,19 +34,19 @@ class JsonGrader:
 
     name: str = "json"
 
-    def reference_problem(self, reference: str) -> str | None:
+    def reference_problem(self, sample: Sample) -> str | None:
         try:
-            parse_json(reference)
+            parse_json(sample.reference)
         except NotStrictJson as error:
             return f"the answer is not JSON: {error}"
         return None
 
-    def grade(self, output: str, reference: str) -> Grade:
+    def grade(self, output: Output, sample: Sample) -> Grade:
         try:
-            got = parse_json(output)
+            got = parse_json(output.text)
         except NotStrictJson as error:
             return Grade(False, f"not JSON: {error}")
-        difference = find_difference(got, parse_json(reference))
+        difference = find_difference(got, parse_json(sample.reference))
         if difference is None:
             return Grade(True, "the same JSON value")
         return Grade(False, str(difference))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import re2
 
 from luthier.errors import InvalidConfig
 from luthier.evaluation.graders.protocol import Grade
+
+if TYPE_CHECKING:
+    from luthier.evaluation.graders.protocol import Output
+    from luthier.evaluation.task import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,12 @@ class RegexGrader:
     def name(self) -> str:
         return f"regex:{self.pattern}"
 
-    def reference_problem(self, reference: str) -> str | None:
+    def reference_problem(self, sample: Sample) -> str | None:
         return None
 
-    def grade(self, output: str, reference: str) -> Grade:
+    def grade(self, output: Output, sample: Sample) -> Grade:
         # RE2 reads UTF-8, which has no place for the half of a surrogate pair that a model may write.
-        readable = output.encode("utf-8", "replace").decode("utf-8")
+        readable = output.text.encode("utf-8", "replace").decode("utf-8")
         if self.compiled.search(readable):
             return Grade(True, f"the pattern {self.pattern} is found")
         return Grade(False, f"the pattern {self.pattern} is not found")
