@@ -13,7 +13,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom, multinomial
 
-from luthier.stats.intervals import Interval, paired_difference_interval, wilson_interval
+from luthier.stats.intervals import (
+    Interval,
+    none_failed_bound,
+    paired_difference_interval,
+    wilson_interval,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +159,25 @@ def test_counts_that_do_not_fit_are_refused() -> None:
         wilson_interval(21, 20)
     with pytest.raises(ValueError, match="do not fit"):
         wilson_interval(-1, 20)
+
+
+@pytest.mark.parametrize(("total", "percent"), [(20, 13.9), (50, 5.8)])
+def test_none_failed_still_allows_the_published_rate(total: int, percent: float) -> None:
+    assert round(100 * none_failed_bound(total), 1) == percent
+
+
+@pytest.mark.parametrize("total", [1, 7, 300])
+def test_a_rate_above_the_bound_would_have_failed_once_in_19_of_20_test_sets(total: int) -> None:
+    bound = none_failed_bound(total)
+    assert 1 - binom.pmf(0, total, bound) == pytest.approx(0.95)
+    rng = np.random.default_rng(13)
+    assert np.mean(rng.binomial(total, min(1.0, bound + 0.01), size=20_000) > 0) >= 0.95
+
+
+def test_the_bound_of_none_failed_is_wider_with_more_confidence_and_needs_a_case() -> None:
+    assert none_failed_bound(20, confidence=0.99) > none_failed_bound(20)
+    with pytest.raises(ValueError, match="at least one case"):
+        none_failed_bound(0)
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])

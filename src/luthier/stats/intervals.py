@@ -13,6 +13,13 @@ class Interval(NamedTuple):
     high: float
 
 
+class Measured(NamedTuple):
+    """A number with the interval that covers its truth."""
+
+    value: float
+    interval: Interval
+
+
 def wilson_interval(passed: int, total: int, *, confidence: float = 0.95) -> Interval:
     """Where a model's true pass rate lies, given that it passed `passed` of `total` cases.
 
@@ -45,6 +52,22 @@ def paired_difference_interval(fixed: int, broken: int, total: int, *, confidenc
     return Interval(max(gain - reach, -1.0), min(gain + reach, 1.0))
 
 
+def none_failed_bound(total: int, *, confidence: float = 0.95) -> float:
+    """The highest failure rate that is still believable when none of `total` cases failed; one-sided and exact.
+
+    13.9% for 20 cases, 5.8% for 50: what to say in place of "100 percent". Raises ValueError for no cases.
+    Source: Clopper and Pearson, Biometrika 26 (1934), 404-413, for a count of zero.
+    """
+    _check_counts(total, 0)
+    check_confidence(confidence)
+    return float(1 - (1 - confidence) ** (1 / total))
+
+
+def check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+
+
 def _check_counts(total: int, *parts: int) -> None:
     if total < 1:
         raise ValueError(f"an interval needs at least one case, not {total}")
@@ -54,6 +77,5 @@ def _check_counts(total: int, *parts: int) -> None:
 
 def _normal_quantile(confidence: float) -> float:
     """The z that encloses `confidence` of a standard normal distribution: 1.96 for 0.95."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    check_confidence(confidence)
     return float(ndtri(0.5 + confidence / 2))

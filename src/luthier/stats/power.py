@@ -25,7 +25,7 @@ def minimum_detectable_gain(
     `broken_fraction` of the cases get worse anyway and have to be outweighed. None when no gain would do:
     even without a broken case the test needs 6 that are fixed. Raises ValueError for an impossible fraction.
     """
-    _check_fractions(broken_fraction, power, alpha)
+    check_fractions(broken_fraction, power, alpha)
     if total < 0:
         raise ValueError(f"the number of cases cannot be negative: {total}")
     low, high = 0.0, 1 - 2 * broken_fraction
@@ -47,7 +47,7 @@ def cases_needed(gain: float, *, broken_fraction: float = 0.0, power: float = 0.
     The chance rises with the number of cases in small saw teeth, as for every exact test.
     Raises ValueError for a gain that is not positive, or that leaves no room for the broken cases.
     """
-    _check_fractions(broken_fraction, power, alpha)
+    check_fractions(broken_fraction, power, alpha)
     largest = 1 - 2 * broken_fraction
     if not 0 < gain <= largest:
         raise ValueError(f"the gain must lie in (0, {largest:.4g}], not {gain}")
@@ -68,20 +68,20 @@ def _chance_to_show(gain: float, total: int, broken_fraction: float, alpha: floa
     changed_fraction = gain + 2 * broken_fraction
     if changed_fraction == 0:
         return 0.0
-    changed = _likely_counts(total, changed_fraction)
-    mass = _binomial_mass(changed, total, changed_fraction)
+    changed = likely_counts(total, changed_fraction)
+    mass = binomial_mass(changed, total, changed_fraction)
     fixed_share = (gain + broken_fraction) / changed_fraction
     is_shown = bdtrc(_fewest_fixed(changed, alpha) - 1, changed, fixed_share)
     return float(np.sum(mass * is_shown))
 
 
-def _likely_counts(total: int, fraction: float) -> NDArray[np.int64]:
+def likely_counts(total: int, fraction: float) -> NDArray[np.int64]:
     """Every count within ten standard deviations; all others together weigh less than rounding does."""
     centre, reach = total * fraction, 10 * sqrt(total * fraction * (1 - fraction)) + 10
     return np.arange(max(0, floor(centre - reach)), min(total, floor(centre + reach)) + 1)
 
 
-def _binomial_mass(count: NDArray[np.int64], total: int, fraction: float) -> NDArray[np.float64]:
+def binomial_mass(count: NDArray[np.int64], total: int, fraction: float) -> NDArray[np.float64]:
     log_ways = -betaln(total - count + 1, count + 1) - np.log1p(total)
     mass: NDArray[np.float64] = np.exp(log_ways + xlogy(count, fraction) + xlog1py(total - count, -fraction))
     return mass
@@ -99,7 +99,7 @@ def _fewest_fixed(changed: NDArray[np.int64], alpha: float) -> NDArray[np.int64]
     return changed - most_broken
 
 
-def _check_fractions(broken_fraction: float, power: float, alpha: float) -> None:
+def check_fractions(broken_fraction: float, power: float, alpha: float) -> None:
     if not 0 <= broken_fraction < 1:
         raise ValueError(f"broken_fraction must lie in [0, 1), not {broken_fraction}")
     if not (0 < power < 1 and 0 < alpha < 1):
