@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from luthier.conversation import Conversation, Message, ToolCall
 from luthier.data.dataset import Dataset, Example
 from luthier.engine.protocol import Sampling
 from luthier.errors import InvalidDataset
+from luthier.evaluation.graders.label import LabelGrader
 from luthier.evaluation.graders.registry import parse_grader
-from luthier.evaluation.task import EvalTask, build_task
+from luthier.evaluation.task import Criterion, EvalTask, build_task, find_problems
+from tests.evaluation.graders.openai.definitions import EXACT
+from tests.evaluation.graders.tools import make_tools
 from tests.support.orders import order_conversation, order_dataset, order_json, order_prompt
 
 TOOLS = '[{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]'
@@ -77,3 +81,51 @@ def test_any_text_is_a_reference_for_the_exact_grader() -> None:
 def test_a_dataset_without_a_row_is_refused() -> None:
     with pytest.raises(InvalidDataset, match="no test case"):
         build()
+
+
+def test_a_sample_has_the_metadata_and_the_other_keys_of_its_row() -> None:
+    extras = '{"answer": 31, "metadata": {"topic": "lamps"}}'
+    (sample,) = build(Example(order_conversation(0), 1, extras=extras)).samples
+    assert sample.metadata == {"topic": "lamps"}
+    assert sample.extras == {"answer": 31, "metadata": {"topic": "lamps"}}
+
+
+def test_graders_see_all_samples_before_the_first_answer() -> None:
+    examples = [Example(order_conversation(line, "ab"[line % 2]), line) for line in range(1, 5)]
+    dataset = Dataset("orders", Path("orders.jsonl"), tuple(examples))
+    criteria = (Criterion(parse_grader("label"), "guardrail", margin=0.1),)
+    task = build_task(dataset, parse_grader("label"), Sampling(), criteria=criteria)
+    for grader in (task.grader, task.criteria[0].grader):
+        assert isinstance(grader, LabelGrader)
+        assert (grader.name, grader.labels) == ("label", ("a", "b"))
+    assert task.criteria[0].margin == 0.1
+
+
+def test_a_test_set_of_one_class_is_refused() -> None:
+    examples = [Example(order_conversation(line, "a"), line) for line in range(1, 5)]
+    with pytest.raises(InvalidDataset, match="every answer has the label 'a'"):
+        build(*examples, grader="label")
+
+
+def test_a_key_that_a_template_names_must_be_in_every_row(tmp_path: Path) -> None:
+    (tmp_path / "grader.json").write_text(json.dumps(EXACT))
+    grader = parse_grader(str(tmp_path / "grader.json"), tools=make_tools())
+    examples = (
+        Example(order_conversation(1), 1, extras='{"answer": "Paris"}'),
+        Example(order_conversation(2), 2, extras='{"metadata": {"answer": "Paris"}}'),
+        Example(order_conversation(3), 3, extras='{"metadata": {"anwser": "Paris"}}'),
+    )
+    with pytest.raises(InvalidDataset, match="1 of 3 examples") as caught:
+        build_task(Dataset("orders", Path("orders.jsonl"), examples), grader, Sampling())
+    assert caught.value.rows[0].startswith("orders.jsonl:3: it has no item.answer, which the grader names")
+
+
+def test_a_grader_that_reads_calls_is_asked_about_rows_that_want_them(tmp_path: Path) -> None:
+    order, call = order_conversation(0), ToolCall("1", "find", "{}")
+    example = Example(Conversation((*order.prompt, Message("assistant", tool_calls=(call,))), tools=TOOLS), 1)
+    looks = {**EXACT, "input": "{{ sample.output_tools[0].function.name }}"}
+    for definition, is_refused in ((EXACT, False), (looks, True)):
+        (tmp_path / "grader.json").write_text(json.dumps(definition))
+        grader = parse_grader(str(tmp_path / "grader.json"), tools=make_tools())
+        problems = list(find_problems(example, build(example).samples[0], [grader], cluster_key=""))
+        assert bool(problems) is is_refused

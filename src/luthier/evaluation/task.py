@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.conversation import Message, ToolCall
 from luthier.errors import InvalidDataset
+from luthier.evaluation.graders.protocol import has_eyes_for_calls, prepare_grader
 from luthier.evaluation.graders.tool_calls import find_call_problem
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Sample:
     """`fingerprint` is that of the prompt alone; `id` comes from it, so it outlives a shuffled file.
 
     With `reference_calls` these are what is wanted, and `reference` is only what is said beside them. `metadata` is the
-    row's own. Samples of one `cluster` are not independent of each other; an empty one is a cluster by itself.
+    row's own, and `extras` are the keys of the row that training does not read. Samples of one `cluster` are not
+    independent of each other; an empty one is a cluster by itself.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Sample:
     reference_calls: tuple[ToolCall, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     cluster: str = ""
+    extras: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ def build_task(
     cluster_key: str = "",
 ) -> EvalTask:
     """Raises InvalidDataset with one row for each example that one of the graders could never judge, or that lacks the
-    key of its metadata by which rows belong together."""
+    key of its metadata by which rows belong together; and whatever a grader raises that has to see all samples first.
+    """
     samples = build_samples(dataset, cluster_key=cluster_key)
     graders = [grader, *(criterion.grader for criterion in criteria)]
     rows = [
@@ -94,7 +98,15 @@ def build_task(
         )
     if not dataset.examples:
         raise InvalidDataset(f"{dataset.name}: there is no test case", hint="keep some rows back from training")
-    return EvalTask(dataset.name, samples, grader, sampling, dataset.fingerprint, structure, criteria)
+    return EvalTask(
+        dataset.name,
+        samples,
+        prepare_grader(grader, samples),
+        sampling,
+        dataset.fingerprint,
+        structure,
+        tuple(replace(criterion, grader=prepare_grader(criterion.grader, samples)) for criterion in criteria),
+    )
 
 
 def build_samples(dataset: Dataset, *, cluster_key: str = "") -> tuple[Sample, ...]:
@@ -116,6 +128,7 @@ def build_samples(dataset: Dataset, *, cluster_key: str = "") -> tuple[Sample, .
                 reference_calls=conversation.answer.tool_calls,
                 metadata=example.metadata,
                 cluster=find_cluster(example, cluster_key),
+                extras=json.loads(example.extras) if example.extras else {},
             )
         )
     return tuple(samples)
@@ -127,7 +140,7 @@ def find_cluster(example: Example, key: str) -> str:
 
 
 def find_problems(example: Example, sample: Sample, graders: Sequence[Grader], *, cluster_key: str) -> Iterator[str]:
-    """A tool call is compared with the calls of the answer, whatever the graders of texts."""
+    """A tool call is compared with the calls of the answer, whatever the graders of texts say."""
     answer = example.conversation.answer
     if cluster_key and cluster_key not in example.metadata:
         yield f"its metadata lacks {cluster_key}, by which rows belong together"
@@ -137,6 +150,7 @@ def find_problems(example: Example, sample: Sample, graders: Sequence[Grader], *
         yield "the final answer calls a tool, and the example offers none"
     elif answer.tool_calls and (problem := find_call_problem(answer.tool_calls)) is not None:
         yield problem
-    elif not answer.tool_calls:
-        found = {grader.name: grader.reference_problem(sample) for grader in graders}
+    else:
+        asked = [grader for grader in graders if has_eyes_for_calls(grader) or not answer.tool_calls]
+        found = {grader.name: grader.reference_problem(sample) for grader in asked}
         yield from dict.fromkeys(problem for problem in found.values() if problem is not None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from luthier.errors import UnknownModel
 from luthier.evaluation.graders.openai.definition import read_grader
 from luthier.evaluation.graders.openai.grading import Tools, check_grader, grade
 from luthier.evaluation.graders.openai.judge import Model
@@ -11,6 +13,8 @@ from luthier.evaluation.graders.openai.sample import read_sample
 from luthier.models.public_names import PublicNames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from luthier.engine.protocol import Embed, Engine
     from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
     from luthier.evaluation.graders.openai.definition import Grader
@@ -24,7 +28,7 @@ class Graded(NamedTuple):
 
 
 def build_grading_tools(home: Home, engine: Engine, *, embed: Embed, sandbox: Sandbox) -> Tools:
-    """Judges are named as the API names models."""
+    """For the API: judges are named as it names models."""
     names = PublicNames(home)
 
     def find_model(name: str) -> Model:
@@ -32,6 +36,40 @@ def build_grading_tools(home: Home, engine: Engine, *, embed: Embed, sandbox: Sa
         return Model(local=found.model, public=found.id)
 
     return Tools(engine, embed, find_model, sandbox)
+
+
+def open_grading_tools(home: Home, engine: Engine, *, on_judged: Callable[[int], None] = lambda count: None) -> Tools:
+    """For whoever sits at this machine: judges are named as models are everywhere on the command line, hosted ones and
+    aliases included, and what they said is kept in the home folder."""
+    from luthier.evaluation.cache import OutputCache
+    from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
+    from luthier.pipeline.embedding import TextEmbedder
+
+    return Tools(
+        engine,
+        TextEmbedder(home),
+        lambda name: _find_judge(home, name),
+        Sandbox(),
+        cache=OutputCache(home.path / "judgements"),
+        on_judged=on_judged,
+    )
+
+
+def _find_judge(home: Home, name: str) -> Model:
+    """Raises UnknownModel."""
+    from luthier.engine.remote.address import is_remote
+    from luthier.models.registry import resolve_model
+
+    if is_remote(name):
+        return Model(local=name, public=name)
+    with suppress(UnknownModel):
+        return Model(local=PublicNames(home).resolve(name).model, public=name)
+    try:
+        resolve_model(home, name)
+    except UnknownModel as error:
+        hint = f"{error.hint}; a hosted one is written openai:{name}"
+        raise UnknownModel(f"the grader's judge: {error.message}", hint=hint) from error
+    return Model(local=name, public=name)
 
 
 def run_grader(definition: object, text: str, *, item: Any, tools: Tools) -> Graded:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from luthier.evaluation.graders.exact import ExactGrader
-from tests.evaluation.results import grade_text
+from tests.evaluation.graders.samples import grade_text
 
 
 def test_only_surrounding_white_space_is_forgiven() -> None:

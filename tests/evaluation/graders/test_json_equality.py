@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from luthier.evaluation.graders.json_equality import JsonGrader
-from tests.evaluation.results import build_sample, grade_text
+from tests.evaluation.graders.samples import build_sample, grade_text
 
 REFERENCE = '{"customer": "Zoe", "items": [{"name": "lamp", "quantity": 2}], "total": 31.00, "note": null}'
 

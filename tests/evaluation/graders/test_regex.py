@@ -6,7 +6,7 @@ import pytest
 
 from luthier.errors import InvalidConfig
 from luthier.evaluation.graders.regex import RegexGrader
-from tests.evaluation.results import grade_text
+from tests.evaluation.graders.samples import grade_text
 
 
 def test_the_pattern_may_stand_anywhere_in_the_output() -> None:

@@ -34,8 +34,8 @@ def test_the_same_calls_pass(got: list[ToolCall], wanted: list[ToolCall]) -> Non
     [
         ([], [LAMP, PAY], "no tool is called, expected find and pay"),
         ([PAY], [LAMP], "expected find, got pay"),
-        ([DESK], [LAMP], 'find, what: expected "lamp", got "desk"'),
-        ([call("pay", '{"total": "31"}')], [PAY], 'pay, total: expected 31, got "31"'),
+        ([DESK], [LAMP], 'find.what: expected "lamp", got "desk"'),
+        ([call("pay", '{"total": "31"}')], [PAY], 'pay.total: expected 31, got "31"'),
         ([call("pay", '{"total": 31')], [PAY], "the arguments of pay are not JSON: "),
         ([LAMP], [LAMP, PAY], "pay is not called"),
         ([LAMP, PAY], [LAMP], "pay is called too, which the reference does not"),
@@ -57,3 +57,23 @@ def test_arguments_that_are_no_json_cannot_be_a_reference() -> None:
 def test_calls_are_written_as_json_whatever_their_arguments_are() -> None:
     assert write_calls([PAY]) == '[{"name": "pay", "arguments": {"total": 31}}]'
     assert write_calls([call("pay", "{")]) == '[{"name": "pay", "arguments": "{"}]'
+
+
+def test_calls_of_one_function_are_paired_by_what_they_share() -> None:
+    wanted = [call("find", '{"what": "lamp", "max": 1}'), call("find", '{"what": "desk", "max": 2}')]
+    got = [call("find", '{"what": "desk", "max": 3}'), call("find", '{"what": "lamp", "max": 1}')]
+    grade = grade_calls(got, wanted)
+    assert grade.explanation == "find.max: expected 2, got 3"
+    assert sorted(field.kind for field in grade.fields) == ["right"] * 5 + ["wrong"]
+
+
+def test_arguments_that_are_no_json_omit_them_all() -> None:
+    grade = grade_calls([call("pay", "{")], [PAY])
+    assert [(field.path, field.kind) for field in grade.fields] == [("pay", "right"), ("pay.total", "omitted")]
+
+
+def test_a_flood_of_calls_is_graded_in_time() -> None:
+    flood = [call("find", f'{{"what": {number}}}') for number in range(5_000)]
+    grade = grade_calls(flood, [LAMP])
+    assert not grade.passed
+    assert sum(field.kind == "invented" for field in grade.fields) > 4_900

@@ -26,11 +26,13 @@ class ExactGrader:
         got, wanted = output.text.strip(), sample.reference.strip()
         if got == wanted:
             return Grade(True, "equal, surrounding white space aside")
-        place = next(i for i, pair in enumerate(zip_longest(got, wanted)) if pair[0] != pair[1])
-        return Grade(
-            False,
-            f"differs at character {place + 1}: expected {excerpt_at(wanted, place)}, got {excerpt_at(got, place)}",
-        )
+        return Grade(False, describe_difference(got, wanted))
+
+
+def describe_difference(got: str, wanted: str) -> str:
+    """Of two texts that are not the same."""
+    place = next(i for i, pair in enumerate(zip_longest(got, wanted)) if pair[0] != pair[1])
+    return f"differs at character {place + 1}: expected {excerpt_at(wanted, place)}, got {excerpt_at(got, place)}"
 
 
 def excerpt_at(text: str, start: int) -> str:

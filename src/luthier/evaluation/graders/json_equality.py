@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from luthier.evaluation.graders.fields.grading import grade_fields
+from luthier.evaluation.graders.json_values import is_same_scalar, join_key, show_value
 from luthier.evaluation.graders.protocol import Grade
-from luthier.evaluation.graders.strict_json import NotStrictJson, WrittenFloat, parse_json
+from luthier.evaluation.graders.strict_json import NotStrictJson, parse_json
 
 if TYPE_CHECKING:
     from luthier.evaluation.graders.protocol import Output
     from luthier.evaluation.task import Sample
-
-LONGEST_SHOWN_VALUE = 80  # characters; an explanation stays one line
-PLAIN_KEY = re.compile(r"[^\W\d]\w*")
 
 
 class Difference(NamedTuple):
@@ -42,14 +39,15 @@ class JsonGrader:
         return None
 
     def grade(self, output: Output, sample: Sample) -> Grade:
+        by_field = grade_fields(output.text, sample.reference)
         try:
             got = parse_json(output.text)
-        except NotStrictJson as error:
-            return Grade(False, f"not JSON: {error}")
+        except NotStrictJson:
+            return by_field._replace(score=None)
         difference = find_difference(got, parse_json(sample.reference))
-        if difference is None:
-            return Grade(True, "the same JSON value")
-        return Grade(False, str(difference))
+        explanation = "the same JSON value" if difference is None else str(difference)
+        is_counted = by_field.passed == (difference is None)  # but for more values than are compared one by one
+        return Grade(difference is None, explanation, fields=by_field.fields if is_counted else ())
 
 
 def find_difference(got: Any, wanted: Any, path: str = "") -> Difference | None:
@@ -58,7 +56,7 @@ def find_difference(got: Any, wanted: Any, path: str = "") -> Difference | None:
         return find_object_difference(got, wanted, path)
     if isinstance(wanted, list) and isinstance(got, list):
         return find_list_difference(got, wanted, path)
-    if kind_of(got) == kind_of(wanted) and got == wanted:
+    if is_same_scalar(got, wanted):
         return None
     return Difference(path, f"expected {show_value(wanted)}, got {show_value(got)}")
 
@@ -85,32 +83,3 @@ def find_list_difference(got: list[Any], wanted: list[Any], path: str) -> Differ
     if len(got) > len(wanted):
         return Difference(f"{path}[{len(wanted)}]", "not in the reference")
     return None
-
-
-def kind_of(value: Any) -> str:
-    """JSON's own six kinds: Python holds True and 1 for equal, JSON does not."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "object" if isinstance(value, dict) else "list"
-
-
-def show_scalar(value: Any) -> str:
-    return value.written if isinstance(value, WrittenFloat) else json.dumps(value, ensure_ascii=False)
-
-
-def show_value(value: Any) -> str:
-    """JSON text, cut with a visible ellipsis; a number as it was written."""
-    text = show_scalar(value) if not isinstance(value, dict | list) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[:LONGEST_SHOWN_VALUE]}…"
-
-
-def join_key(path: str, key: str) -> str:
-    if not PLAIN_KEY.fullmatch(key):
-        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
-    return f"{path}.{key}" if path else key

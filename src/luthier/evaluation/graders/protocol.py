@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from luthier.conversation import ToolCall
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from luthier.evaluation.task import Sample
 
 
@@ -68,3 +70,67 @@ class Grader(Protocol):
         ...
 
     def grade(self, output: Output, sample: Sample) -> Grade: ...
+
+
+@runtime_checkable
+class Defined(Protocol):
+    """A grader whose name does not say all that its grades depend on, such as one that reads a file."""
+
+    @property
+    def definition(self) -> str:
+        """JSON text; two graders that have the same grade alike."""
+        ...
+
+
+@runtime_checkable
+class BatchGrader(Protocol):
+    """A grader that is faster at many answers than at one after the other."""
+
+    def grade_many(self, outputs: Sequence[Output], samples: Sequence[Sample]) -> list[Grade]:
+        """In their order. Raises MachineError when nothing can be judged any more."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """A grader that may ask models, whose word counts only as far as people agree with it."""
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The models that it asks; empty when it asks none."""
+        ...
+
+
+@runtime_checkable
+class CallReader(Protocol):
+    """A grader that may look at tool calls itself; any other never sees an answer that calls, nor a row that wants
+    calls."""
+
+    @property
+    def reads_calls(self) -> bool: ...
+
+
+@runtime_checkable
+class TaskReader(Protocol):
+    """A grader that has to see all samples before the first answer."""
+
+    def prepare(self, samples: Sequence[Sample]) -> Grader:
+        """Of the same name. Raises InvalidDataset for samples that cannot be graded together."""
+        ...
+
+
+def find_definition(grader: Grader) -> str:
+    return grader.definition if isinstance(grader, Defined) else grader.name
+
+
+def is_judge(grader: Grader) -> bool:
+    return isinstance(grader, Judge) and bool(grader.judges)
+
+
+def has_eyes_for_calls(grader: Grader) -> bool:
+    return isinstance(grader, CallReader) and grader.reads_calls
+
+
+def prepare_grader(grader: Grader, samples: Sequence[Sample]) -> Grader:
+    """Raises InvalidDataset."""
+    return grader.prepare(samples) if isinstance(grader, TaskReader) else grader

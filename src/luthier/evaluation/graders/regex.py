@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import re2
-
 from luthier.errors import InvalidConfig
+from luthier.evaluation.graders.patterns import compile_pattern, is_found
 from luthier.evaluation.graders.protocol import Grade
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ class RegexGrader:
     compiled: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not self.pattern:
+            raise InvalidConfig("grader 'regex:': the pattern is empty", hint="write it as regex:PATTERN")
         object.__setattr__(self, "compiled", compile_pattern(self.pattern))
 
     @property
@@ -33,24 +34,6 @@ class RegexGrader:
         return None
 
     def grade(self, output: Output, sample: Sample) -> Grade:
-        # RE2 reads UTF-8, which has no place for the half of a surrogate pair that a model may write.
-        readable = output.text.encode("utf-8", "replace").decode("utf-8")
-        if self.compiled.search(readable):
+        if is_found(self.compiled, output.text):
             return Grade(True, f"the pattern {self.pattern} is found")
         return Grade(False, f"the pattern {self.pattern} is not found")
-
-
-def compile_pattern(pattern: str) -> Any:
-    if not pattern:
-        raise InvalidConfig("grader 'regex:': the pattern is empty", hint="write it as regex:PATTERN")
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        reason = b"".join(error.args).decode("utf-8", "replace")
-        raise InvalidConfig(
-            f"grader 'regex:{pattern}': {reason}", hint="RE2 knows neither look-around nor back-references"
-        ) from error
-    except UnicodeEncodeError as error:
-        raise InvalidConfig(f"grader {pattern!a}: the pattern is not valid Unicode") from error

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import json
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from luthier.engine.protocol import EmbeddedTexts
-from luthier.engine.scripted_engine import ScriptedEngine
+from luthier.engine.answer import Answer
+from luthier.engine.protocol import EmbeddedTexts, Response
 from luthier.errors import EngineUnavailable, IsolationMissing, PromptTooLong, UnknownModel
 from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
 from luthier.evaluation.graders.openai.definition import read_grader
-from luthier.evaluation.graders.openai.grading import Tools, check_grader, grade
-from luthier.evaluation.graders.openai.judge import Model
+from luthier.evaluation.graders.openai.grading import Case, Tools, check_grader, grade, grade_many
 from luthier.evaluation.graders.openai.outcome import GraderErrors, TokenUsage
 from luthier.evaluation.graders.openai.sample import read_sample
+from tests.evaluation.graders import tools
 from tests.evaluation.graders.openai.definitions import ALIKE, ALL, CODE, EXACT, JUDGE, LABELS, MULTI
+from tests.evaluation.graders.tools import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from luthier.conversation import Message
     from luthier.evaluation.graders.openai.outcome import GraderRun
 
 ITEM = {"answer": "Paris"}
@@ -32,29 +32,8 @@ def embed(texts: Sequence[str]) -> EmbeddedTexts:
     return EmbeddedTexts(np.array([[1.0, 0.0], [0.6, 0.8]], dtype=np.float32), [1, 1])
 
 
-class Judge:
-    """Says what it is told to, and keeps what it was asked."""
-
-    def __init__(self, said: object) -> None:
-        self.said = said
-        self.asked: list[tuple[Message, ...]] = []
-
-    def __call__(self, messages: tuple[Message, ...]) -> str:
-        self.asked.append(messages)
-        if isinstance(self.said, Exception):
-            raise self.said
-        return self.said if isinstance(self.said, str) else json.dumps(self.said)
-
-
-def find_model(name: str) -> Model:
-    if name != "judge-model":
-        raise UnknownModel(f"no model named {name!r}")
-    return Model(local="judge", public="judge-model-2026-01-01")
-
-
 def make_tools(judge: Judge | None = None, **changes: Any) -> Tools:
-    engine = ScriptedEngine({"judge": judge or Judge({"steps": [], "result": 1})})
-    return Tools(engine, embed, find_model, **changes)
+    return tools.make_tools(judge, **{"embed": embed, **changes})
 
 
 def run(definition: dict[str, Any], text: str = "Paris", *, item: Any = ITEM, judge: Judge | None = None) -> GraderRun:
@@ -102,6 +81,11 @@ def test_a_judges_score_is_cut_to_the_range(result: float, limits: Any, reward: 
     assert scored.reward == reward
     assert scored.explanation == "compared: same"
     assert not scored.errors.has_any
+
+
+def test_a_judges_number_may_have_more_digits_than_a_float_holds() -> None:
+    assert run(JUDGE, judge=Judge(f'{{"steps": [], "result": 1{"0" * 400}}}')).reward == 1.0
+    assert run(JUDGE, judge=Judge(f'{{"steps": [], "result": -1{"0" * 400}}}')).reward == 0.0
 
 
 def test_a_judge_sees_the_answer_beneath_its_task() -> None:
@@ -256,3 +240,69 @@ def test_code_that_cannot_be_confined_is_not_run() -> None:
     tools = make_tools(sandbox=Sandbox(walls=()))
     with pytest.raises(IsolationMissing):
         grade(read_grader(CODE), ITEM, read_sample("Paris"), tools=tools)
+
+
+def test_many_cases_are_graded_as_each_by_itself() -> None:
+    texts = ["Paris", "London", "It is Paris"]
+    for definition in (EXACT, ALIKE, MULTI):
+        grader = read_grader(definition)
+        runs = grade_many(grader, [Case(ITEM, read_sample(text)) for text in texts], tools=make_tools())
+        assert [run.reward for run in runs] == [run_one.reward for run_one in (run(definition, text) for text in texts)]
+
+
+def test_texts_become_vectors_all_at_once() -> None:
+    asked: list[list[str]] = []
+
+    def count(texts: Sequence[str]) -> EmbeddedTexts:
+        asked.append(list(texts))
+        return tools.embed(texts)
+
+    cases = [Case(ITEM, read_sample(text)) for text in ("Paris", "Athens", "x" * 100_001)]
+    runs = grade_many(read_grader({**ALIKE, "evaluation_metric": "cosine"}), cases, tools=make_tools(embed=count))
+    assert asked == [["Paris", "Athens"]]
+    assert runs[0].reward == pytest.approx(1)
+    assert runs[1].reward == pytest.approx(np.cos((ord("P") - ord("A")) / 100))
+    assert runs[2].errors.other_error
+
+
+def test_a_judge_has_all_questions_before_it_answers_the_first() -> None:
+    class Patient:
+        """Answers when three are waiting, or when it has waited long enough to be sure that they never will."""
+
+        name = "patient"
+
+        def __init__(self) -> None:
+            self.waiting, self.most, self.all_here = 0, 0, Event()
+
+        def identify(self, model: str) -> Any:
+            return tools.make_tools().engine.identify("judge")
+
+        def submit(self, request: Any) -> Answer:
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            if self.waiting == 3:
+                self.all_here.set()
+            answer = Answer()
+            Thread(target=self._reply, args=(answer,), daemon=True).start()
+            return answer
+
+        def _reply(self, answer: Answer) -> None:
+            self.all_here.wait(timeout=20)
+            self.waiting -= 1
+            answer.finish(Response('{"steps": [], "result": 1}', "stop", 1, 1, "hash"))
+
+        def close(self) -> None: ...
+
+    engine = Patient()
+    cases = [Case(ITEM, read_sample(text)) for text in ("a", "b", "c")]
+    runs = grade_many(read_grader(JUDGE), cases, tools=make_tools(engine=engine))
+    assert [run.reward for run in runs] == [1.0] * 3
+    assert engine.most == 3
+
+
+def test_a_case_that_cannot_be_filled_leaves_the_others_alone() -> None:
+    cases = [Case(ITEM, read_sample("a")), Case({}, read_sample("b")), Case(ITEM, read_sample("c"))]
+    judge = Judge({"steps": [], "result": 1})
+    runs = grade_many(read_grader(JUDGE), cases, tools=make_tools(judge))
+    assert [run.errors.invalid_variable_error for run in runs] == [False, True, False]
+    assert [asked[-1].content[:4] for asked in judge.asked] == ["Is a", "Is c"]

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from luthier.errors import InvalidConfig
+from luthier.errors import InvalidConfig, did_you_mean
 from luthier.evaluation.graders.openai.formula import check_formula
 from luthier.evaluation.graders.openai.template import check_template
 
@@ -193,6 +193,9 @@ class Multi(Definition):
 SingleGrader = StringCheck | TextSimilarity | ScoreModel | LabelModel | PythonCode
 Grader = SingleGrader | Multi
 TAGS = ("string_check", "text_similarity", "score_model", "label_model", "python", "multi")
+KINDS: dict[str, type[Definition]] = dict(
+    zip(TAGS, (StringCheck, TextSimilarity, ScoreModel, LabelModel, PythonCode, Multi), strict=True)
+)
 ALL_TAGS = ", ".join(map(repr, TAGS))
 READER: TypeAdapter[Grader] = TypeAdapter(Annotated[Grader, Field(discriminator="type")])
 
@@ -205,7 +208,9 @@ def read_grader(value: object) -> Grader:
         first = error.errors()[0]
         place = _name_place(first["loc"], value)
         if first["type"] == "extra_forbidden":
-            raise InvalidConfig(f"{place}: a grader of this type has no such field") from error
+            raise InvalidConfig(
+                f"{place}: a grader of this type has no such field", hint=_hint_at(first["loc"])
+            ) from error
         if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
             place, said = f"{place}.type".lstrip("."), f"must be one of {first['ctx'].get('expected_tags', ALL_TAGS)}"
         else:
@@ -218,6 +223,13 @@ def _name_of(grader: Any) -> str:
     if isinstance(grader, dict) and isinstance(name := grader.get("name"), str) and name:
         return name
     raise ValueError("each of them needs a name of its own")
+
+
+def _hint_at(steps: tuple[int | str, ...]) -> str:
+    """The near fields where the field is the grader's own; what stands deeper is left to OpenAI's reference."""
+    tag = steps[-2] if len(steps) > 1 else ""
+    kind = KINDS.get(str(tag))
+    return did_you_mean(str(steps[-1]), kind.model_fields) if kind else ""
 
 
 def _name_place(steps: tuple[int | str, ...], value: Any) -> str:

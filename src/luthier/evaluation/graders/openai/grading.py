@@ -1,14 +1,16 @@
-"""A grader, an item and a sample go in, a run with its reward comes out: one function for every kind of grader."""
+"""A grader, items and samples go in, a run with its reward for each comes out: one way for every kind of grader."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from luthier.errors import InvalidConfig, LuthierError, MachineError
 from luthier.evaluation.graders.openai import judge
+from luthier.evaluation.graders.openai.asking import Courtroom, ask_judge
+from luthier.evaluation.graders.openai.coding import run_code
 from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
 from luthier.evaluation.graders.openai.definition import (
     LabelModel,
@@ -20,18 +22,28 @@ from luthier.evaluation.graders.openai.definition import (
 )
 from luthier.evaluation.graders.openai.formula import calculate
 from luthier.evaluation.graders.openai.outcome import GraderErrors, GraderRun, TokenUsage, fail, merge_errors
-from luthier.evaluation.graders.openai.similarity import measure_similarity
+from luthier.evaluation.graders.openai.similarity import embed_ahead, measure_similarity
 from luthier.evaluation.graders.openai.template import FilledTooLong, PlaceMissing, fill_template
 
 if TYPE_CHECKING:
-    from luthier.engine.protocol import Embed, Engine
-    from luthier.evaluation.graders.openai.definition import Grader, SingleGrader
+    from collections.abc import Sequence
+
+    from luthier.engine.protocol import Embed, Engine, Request
+    from luthier.evaluation.cache import OutputCache
+    from luthier.evaluation.graders.openai.definition import Grader
     from luthier.evaluation.graders.openai.sample import Sample
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What graders work with. `find_model` turns the name in a grader into the engine's; it raises UnknownModel."""
+    """What graders work with. `find_model` turns the name in a grader into the engine's; it raises UnknownModel.
+
+    With a `cache` no judge is asked the same twice; `on_judged` is called with the number of judgements since the last
+    call.
+    """
 
     engine: Engine
     embed: Embed
@@ -40,19 +52,45 @@ class Tools:
     clock: Callable[[], float] = time.perf_counter
     """Seconds that only grow."""
 
+    cache: OutputCache | None = None
+    on_judged: Callable[[int], None] = lambda count: None
+
+
+class Case(NamedTuple):
+    """What a template may name: the row that was asked for, and what was answered."""
+
+    item: Any
+    sample: Sample
+
+    def list_places(self) -> dict[str, Any]:
+        return {"item": self.item, "sample": self.sample.list_places()}
+
 
 def grade(grader: Grader, item: Any, sample: Sample, *, tools: Tools) -> GraderRun:
-    """What a grader cannot judge is a run with `errors`, so that one case in a thousand ends nothing.
-
-    Raises MachineError, IsolationMissing among them, and UnknownModel: with these no case can be judged.
-    """
+    """As `grade_many`, with the time that it took."""
     start = tools.clock()
-    run = (
-        _grade_multi(grader, item, sample, tools) if isinstance(grader, Multi) else _grade(grader, item, sample, tools)
-    )
-    if run.passed is None and grader.pass_threshold is not None:
-        run = replace(run, passed=run.reward >= grader.pass_threshold)
+    (run,) = grade_many(grader, [Case(item, sample)], tools=tools)
     return replace(run, seconds=tools.clock() - start)
+
+
+def grade_many(grader: Grader, cases: Sequence[Case], *, tools: Tools) -> list[GraderRun]:
+    """In their order; models are asked for all cases at once, and code is run for several beside each other.
+
+    What a grader cannot judge is a run with `errors`, so that one case in a thousand ends nothing. Raises MachineError,
+    IsolationMissing among them, and UnknownModel: with these no case can be judged.
+    """
+    match grader:
+        case Multi():
+            runs = _grade_multi(grader, cases, tools)
+        case ScoreModel() | LabelModel():
+            runs = _judge(grader, cases, tools)
+        case PythonCode():
+            runs = run_code(grader, cases, tools.sandbox)
+        case StringCheck():
+            runs = [_fill(case, lambda places: _check_string(grader, places)) for case in cases]
+        case TextSimilarity():
+            runs = _compare_texts(grader, cases, tools.embed)
+    return [_decide(run, grader) for run in runs]
 
 
 def check_grader(grader: Grader, *, tools: Tools) -> None:
@@ -69,33 +107,39 @@ def check_grader(grader: Grader, *, tools: Tools) -> None:
         raise InvalidConfig(f"source: {fault}")
 
 
-def _grade(grader: SingleGrader, item: Any, sample: Sample, tools: Tools) -> GraderRun:
+def _decide(run: GraderRun, grader: Grader) -> GraderRun:
+    if run.passed is not None or grader.pass_threshold is None:
+        return run
+    return replace(run, passed=run.reward >= grader.pass_threshold)
+
+
+def _fill(case: Case, use: Callable[[dict[str, Any]], T]) -> T | GraderRun:
+    """What comes of the places of a case, or a run that says what is missing there."""
     try:
-        return _dispatch(grader, item, sample, tools)
+        return use(case.list_places())
     except PlaceMissing as error:
-        if error.place.startswith("sample.output_json") and not sample.is_json:
+        if error.place.startswith("sample.output_json") and not case.sample.is_json:
             return fail("the sample is no JSON", GraderErrors(sample_parse_error=True))
         return fail(str(error), GraderErrors(invalid_variable_error=True))
     except FilledTooLong as error:
         return fail(str(error), GraderErrors(other_error=True))
 
 
-def _dispatch(grader: SingleGrader, item: Any, sample: Sample, tools: Tools) -> GraderRun:
-    """Raises PlaceMissing and FilledTooLong."""
-    places = {"item": item, "sample": sample.list_places()}
-    match grader:
-        case StringCheck():
-            return _check_string(grader, places)
-        case TextSimilarity():
-            return _compare_texts(grader, places, tools.embed)
-        case ScoreModel():
-            return judge.score(grader, places, engine=tools.engine, model=tools.find_model(grader.model))
-        case LabelModel():
-            return judge.label(grader, places, engine=tools.engine, model=tools.find_model(grader.model))
-        case PythonCode():
-            return _run_code(grader, item, sample, tools.sandbox)
-        case _:
-            assert_never(grader)
+def _judge(grader: ScoreModel | LabelModel, cases: Sequence[Case], tools: Tools) -> list[GraderRun]:
+    model = tools.find_model(grader.model)
+    asked = [_fill(case, lambda places: judge.request_judgement(grader, places, model=model)) for case in cases]
+    requests: list[Request] = [each for each in asked if not isinstance(each, GraderRun)]
+    outcomes = iter(
+        ask_judge(
+            requests,
+            Courtroom(tools.engine, tools.cache, tools.on_judged),
+            is_readable=lambda response: not judge.read_judgement(grader, response, model=model).errors.has_any,
+        )
+    )
+    return [
+        each if isinstance(each, GraderRun) else judge.read_judgement(grader, next(outcomes), model=model)
+        for each in asked
+    ]
 
 
 def _check_string(grader: StringCheck, places: dict[str, Any]) -> GraderRun:
@@ -112,30 +156,39 @@ def _check_string(grader: StringCheck, places: dict[str, Any]) -> GraderRun:
     return GraderRun(float(has_passed), has_passed)
 
 
-def _compare_texts(grader: TextSimilarity, places: dict[str, Any], embed: Embed) -> GraderRun:
-    text, reference = fill_template(grader.input, places), fill_template(grader.reference, places)
+class _Texts(NamedTuple):
+    text: str
+    reference: str
+
+
+def _compare_texts(grader: TextSimilarity, cases: Sequence[Case], embed: Embed) -> list[GraderRun]:
+    filled = [_fill(case, lambda places: _fill_texts(grader, places)) for case in cases]
+    pairs = [each for each in filled if not isinstance(each, GraderRun)]
+    if grader.evaluation_metric == "cosine" and len(pairs) > 1:
+        embed = embed_ahead(embed, [text for pair in pairs for text in pair])
+    return [each if isinstance(each, GraderRun) else _measure(grader, each, embed) for each in filled]
+
+
+def _fill_texts(grader: TextSimilarity, places: dict[str, Any]) -> _Texts:
+    return _Texts(fill_template(grader.input, places), fill_template(grader.reference, places))
+
+
+def _measure(grader: TextSimilarity, pair: _Texts, embed: Embed) -> GraderRun:
     try:
-        return GraderRun(measure_similarity(grader.evaluation_metric, text, reference, embed=embed))
+        return GraderRun(measure_similarity(grader.evaluation_metric, pair.text, pair.reference, embed=embed))
     except MachineError:
         raise
     except LuthierError as error:
         return fail(error.message, GraderErrors(other_error=True))
 
 
-def _run_code(grader: PythonCode, item: Any, sample: Sample, sandbox: Sandbox) -> GraderRun:
-    verdict = sandbox.grade(grader.source, sample=sample.to_openai(), item=item)
-    if verdict.fault is None:
-        return GraderRun(verdict.value)
-    if verdict.was_stopped:
-        errors = GraderErrors(python_grader_server_error=True, python_grader_server_error_type=verdict.fault)
-    else:
-        errors = GraderErrors(python_grader_runtime_error=True, python_grader_runtime_error_details=verdict.fault)
-    return fail(verdict.fault, errors)
+def _grade_multi(grader: Multi, cases: Sequence[Case], tools: Tools) -> list[GraderRun]:
+    columns = {name: grade_many(each, cases, tools=tools) for name, each in grader.graders.items()}
+    return [_combine(grader, {name: column[place] for name, column in columns.items()}) for place in range(len(cases))]
 
 
-def _grade_multi(grader: Multi, item: Any, sample: Sample, tools: Tools) -> GraderRun:
+def _combine(grader: Multi, runs: dict[str, GraderRun]) -> GraderRun:
     """An error of any grader is one of the whole: a formula over a reward that means nothing means nothing."""
-    runs = {name: grade(each, item, sample, tools=tools) for name, each in grader.graders.items()}
     rewards = {name: run.reward for name, run in runs.items()}
     usage: dict[str, TokenUsage] = {}
     for run in runs.values():

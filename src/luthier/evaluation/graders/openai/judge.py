@@ -1,4 +1,4 @@
-"""A model is asked to judge: its messages and what may be answered go in, the answer's value comes out.
+"""A model is to judge: a question to it comes out of a grader and its places, a reward out of its answer.
 
 The model first writes its steps and then the result, in JSON that the engine keeps it to.
 """
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.conversation import Message
 from luthier.engine.protocol import Request, Sampling, Structure
-from luthier.errors import LuthierError, MachineError
+from luthier.errors import LuthierError
+from luthier.evaluation.graders.openai.definition import LabelModel, ScoreModel
 from luthier.evaluation.graders.openai.outcome import GraderErrors, GraderRun, TokenUsage, fail
 from luthier.evaluation.graders.openai.template import fill_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from luthier.engine.protocol import Engine, Response
-    from luthier.evaluation.graders.openai.definition import JudgeMessage, JudgeSampling, LabelModel, ScoreModel
+    from luthier.engine.protocol import Response
+    from luthier.evaluation.graders.openai.definition import JudgeMessage, JudgeSampling
 
 MOST_STEPS = 8
 LONGEST_STEP = 400  # characters; keeps a small model from writing on and on
@@ -54,37 +55,47 @@ class _Judgement(NamedTuple):
     usage: dict[str, TokenUsage]
 
 
-def score(grader: ScoreModel, places: dict[str, Any], *, engine: Engine, model: Model) -> GraderRun:
-    """The score, cut to the range. Raises PlaceMissing, and MachineError while the engine is away."""
+def request_judgement(grader: ScoreModel | LabelModel, places: dict[str, Any], *, model: Model) -> Request:
+    """Raises PlaceMissing and FilledTooLong."""
+    if isinstance(grader, LabelModel):
+        task = LABEL_TASK.format(labels=json.dumps(grader.labels, ensure_ascii=False))
+        result: dict[str, Any] = {"type": "string", "enum": list(dict.fromkeys(grader.labels))}
+        return _build_request(fill_messages(grader.input, places, task=task), model=model, result=result)
     low, high = grader.range or DEFAULT_RANGE
-    request = _build_request(
+    return _build_request(
         fill_messages(grader.input, places, task=SCORE_TASK.format(low=low, high=high)),
         model=model,
         result={"type": "number"},
         sampling=grader.sampling_params,
     )
-    judged = _ask(engine, request, model)
+
+
+def read_judgement(grader: ScoreModel | LabelModel, outcome: Response | LuthierError, *, model: Model) -> GraderRun:
+    """What a judge answered, or what took the answer's place."""
+    if isinstance(outcome, LuthierError):
+        details = GraderErrors(model_grader_server_error=True, model_grader_server_error_details=outcome.message)
+        return fail(outcome.message, details)
+    usage = {model.public: TokenUsage(outcome.prompt_tokens, outcome.completion_tokens, outcome.cached_tokens)}
+    if outcome.finish_reason == "content_filter":
+        return fail("the model refused to judge", GraderErrors(model_grader_refusal_error=True), usage=usage)
+    judged = _read_judgement(outcome, usage)
     if isinstance(judged, GraderRun):
         return judged
+    return _read_label(grader, judged) if isinstance(grader, LabelModel) else _read_score(grader, judged)
+
+
+def _read_score(grader: ScoreModel, judged: _Judgement) -> GraderRun:
+    """The score, cut to the range."""
     value = judged.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
         return _fail_to_parse(f"the result is no number: {json.dumps(value)[:80]}", judged.usage)
+    low, high = grader.range or DEFAULT_RANGE
     reward = float(min(high, max(low, value)))
     return GraderRun(reward, usage=judged.usage, explanation=judged.steps)
 
 
-def label(grader: LabelModel, places: dict[str, Any], *, engine: Engine, model: Model) -> GraderRun:
-    """1 for a passing label, 0 for another. Raises as `score`."""
-    task = LABEL_TASK.format(labels=json.dumps(grader.labels, ensure_ascii=False))
-    request = _build_request(
-        fill_messages(grader.input, places, task=task),
-        model=model,
-        result={"type": "string", "enum": list(dict.fromkeys(grader.labels))},
-        sampling=None,
-    )
-    judged = _ask(engine, request, model)
-    if isinstance(judged, GraderRun):
-        return judged
+def _read_label(grader: LabelModel, judged: _Judgement) -> GraderRun:
+    """1 for a passing label, 0 for another."""
     if judged.value not in grader.labels:
         return _fail_to_parse(f"the result is none of the labels: {json.dumps(judged.value)[:80]}", judged.usage)
     has_passed = judged.value in grader.passing_labels
@@ -102,7 +113,7 @@ def fill_messages(messages: Sequence[JudgeMessage], places: dict[str, Any], *, t
 
 
 def _build_request(
-    messages: tuple[Message, ...], *, model: Model, result: dict[str, Any], sampling: JudgeSampling | None
+    messages: tuple[Message, ...], *, model: Model, result: dict[str, Any], sampling: JudgeSampling | None = None
 ) -> Request:
     """Greedy where the grader does not say otherwise: the same answer is judged the same each time."""
     text = {"type": "string", "maxLength": LONGEST_STEP}
@@ -127,25 +138,6 @@ def _build_request(
         structure=Structure("json_schema", json.dumps(schema)),
         deadline_seconds=LONGEST_WAIT_SECONDS,
     )
-
-
-def _ask(engine: Engine, request: Request, model: Model) -> _Judgement | GraderRun:
-    """A run where nothing was judged. Raises MachineError."""
-    try:
-        response = engine.submit(request).wait()
-    except MachineError:
-        raise
-    except LuthierError as error:
-        return fail(
-            error.message,
-            GraderErrors(model_grader_server_error=True, model_grader_server_error_details=error.message),
-        )
-    usage = {
-        model.public: TokenUsage(response.prompt_tokens, response.completion_tokens, response.cached_tokens),
-    }
-    if response.finish_reason == "content_filter":
-        return fail("the model refused to judge", GraderErrors(model_grader_refusal_error=True), usage=usage)
-    return _read_judgement(response, usage)
 
 
 def _read_judgement(response: Response, usage: dict[str, TokenUsage]) -> _Judgement | GraderRun:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from luthier.engine.protocol import EmbeddedTexts
 from luthier.errors import InvalidRequest
 from luthier.evaluation.graders.openai.overlap import measure_gleu, measure_meteor, measure_rouge_l, measure_rouge_n
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from luthier.engine.protocol import Embed
 
@@ -27,6 +28,21 @@ def measure_similarity(metric: str, text: str, reference: str, *, embed: Embed) 
         raise InvalidRequest(f"text_similarity compares texts of at most {LONGEST_TEXT:,} characters")
     score = measure_cosine(text, reference, embed) if metric == "cosine" else METRICS[metric](text, reference)
     return min(1.0, max(0.0, score))
+
+
+def embed_ahead(embed: Embed, texts: Sequence[str]) -> Embed:
+    """The same, but that all these texts become vectors at once. Raises what `embed` raises."""
+    known = list(dict.fromkeys(text for text in texts if len(text) <= LONGEST_TEXT))
+    embedded = embed(known) if known else None
+    place_of = {text: place for place, text in enumerate(known)}
+
+    def recall(texts: Sequence[str]) -> EmbeddedTexts:
+        if embedded is None:
+            return embed(texts)
+        places = [place_of[text] for text in texts]
+        return EmbeddedTexts(embedded.vectors[places], [embedded.token_counts[place] for place in places])
+
+    return recall
 
 
 def measure_cosine(text: str, reference: str, embed: Embed) -> float:

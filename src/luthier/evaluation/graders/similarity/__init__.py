@@ -1,0 +1,1 @@
+"""Two texts go in, how alike they are comes out, by the measures that translators and summarisers know."""
