@@ -41,10 +41,13 @@ class AdapterMaker:
         self._generator = torch.Generator().manual_seed(0)
         start_run(home.database, id=RUN, name="made up", base=base.name, config={}, dataset_fingerprint="")
 
-    def keep(self, name: str) -> TunedModel:
-        """Without the care for power cuts that `keep_model` takes, which costs more time than all the rest."""
+    def keep(self, name: str, *, strength: float = 1.0) -> TunedModel:
+        """Without the care for power cuts that `keep_model` takes, which costs more time than all the rest.
+
+        What the adapter adds to its base is multiplied by `strength`.
+        """
         folder = self._home.models / name
-        card = self._write(folder, name)
+        card = self._write(folder, name, strength=strength)
         manifest = card.model_dump(mode="json")
         hashes = {"weights_hash": card.weights_hash, "run_id": RUN}
         register_model(self._home.database, name=name, base=card.base, card=manifest, **hashes)
@@ -55,8 +58,8 @@ class AdapterMaker:
         shutil.rmtree(tuned.folder)
         return TunedModel(tuned.name, tuned.folder, self._write(tuned.folder, tuned.name))
 
-    def _write(self, folder: Path, name: str) -> ModelCard:
-        tensors = self._draw()
+    def _write(self, folder: Path, name: str, *, strength: float = 1.0) -> ModelCard:
+        tensors = {path: tensor * (strength if "lora_B" in path else 1) for path, tensor in self._draw().items()}
         card = self._describe(name, tensors)
         self._mould.peft_config["default"].save_pretrained(str(folder))
         save_file(tensors, folder / ADAPTER_FILE)

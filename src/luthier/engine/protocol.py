@@ -204,6 +204,7 @@ class PromptHasher(Protocol):
         ...
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """An engine that has the weights at hand, and so can say how likely an answer is that it did not give."""
 
@@ -218,6 +219,50 @@ class Scorer(Protocol):
         self, answers: Sequence[Answered], *, on_progress: Callable[[int], None] | None = None
     ) -> list[Likelihood]:
         """In their order; `on_progress` is called with the number finished since the last call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A plain text, or messages up to where the next answer begins, with `tools` as in a request. `context` stands
+    before a text; it is read and not measured."""
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    tools: str = ""
+    context: str = ""
+
+
+class Survey(NamedTuple):
+    """Of every measured token, in their order and in nats: `surprisals` (M, T) are the negative log-probabilities that
+    each model gave it, and `divergences` (T,) KL(first‖second) over what else could have stood there.
+
+    Divergences of one model alone are none (0,). The first token of a text without a context is not measured.
+    """
+
+    surprisals: NDArray[np.float64]
+    divergences: NDArray[np.float64]
+
+
+@runtime_checkable
+class Surveyor(Protocol):
+    """An engine that has the weights at hand, and so can say how two models take texts that neither has written."""
+
+    @property
+    def name(self) -> str: ...
+
+    def identify(self, model: str) -> ModelIdentity:
+        """As `Engine.identify`."""
+        ...
+
+    def survey(
+        self, models: Sequence[str], readings: Sequence[Reading], *, on_progress: Callable[[int], None] | None = None
+    ) -> list[Survey]:
+        """One survey of each reading, by one model or by two that read the same tokens; requests go on beside it.
+
+        `on_progress` is called with the number of readings finished since the last call. Raises UnlikeComparison for
+        models of different tokens, and ExampleTooLong before anything is computed when a reading exceeds the context.
+        """
         ...
 
 

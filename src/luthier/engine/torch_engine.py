@@ -23,6 +23,7 @@ from luthier.engine.batching.worker import Worker
 from luthier.engine.protocol import Likelihood
 from luthier.engine.residence.pool import Pool
 from luthier.engine.runners.choice import open_runner
+from luthier.engine.surveying import survey_readings
 from luthier.errors import DeadlineExceeded, ExampleTooLong, InvalidRequest, LuthierError, RequestCancelled
 from luthier.models.precision import choose_device, choose_dtype
 from luthier.tokens.pairs import encode_answer
@@ -30,7 +31,7 @@ from luthier.tokens.pairs import encode_answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from luthier.engine.protocol import Answered, ModelIdentity, Request
+    from luthier.engine.protocol import Answered, ModelIdentity, Reading, Request, Survey
     from luthier.engine.residence.pool import Lease
     from luthier.models.catalog import Base
     from luthier.models.loading import LoadedBase
@@ -125,6 +126,12 @@ class TorchEngine:
             if on_progress is not None:
                 on_progress(1)
         return likelihoods
+
+    def survey(
+        self, models: Sequence[str], readings: Sequence[Reading], *, on_progress: Callable[[int], None] | None = None
+    ) -> list[Survey]:
+        """See `Surveyor`."""
+        return survey_readings(self._pool, models, readings, on_progress=on_progress)
 
     def close(self) -> None:
         self._end()

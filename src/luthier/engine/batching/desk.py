@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from luthier.engine.batching.preparation import Preparer
 from luthier.engine.batching.scheduler import Scheduler
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from luthier.engine.adapters.adapter import Adapter
     from luthier.engine.batching.reply import Reply
     from luthier.engine.batching.worker import Worker
+    from luthier.engine.runners.passage import Stretch
     from luthier.engine.runners.sequence import Runner
     from luthier.models.loading import LoadedBase
     from luthier.tokens.encode import EncodedExample
+
+Result = TypeVar("Result")
 
 
 class Desk:
@@ -66,17 +69,11 @@ class Desk:
 
     def score(self, row: EncodedExample, adapter: Adapter | None) -> float:
         """Waits for its turn. Raises OutOfMemory, or RequestCancelled when the engine is closed."""
-        result: Future[float] = Future()
+        return self._compute("scoring", lambda: self._runner.score(row, adapter))
 
-        def compute() -> None:
-            try:
-                with translate_memory_errors("scoring"):
-                    result.set_result(self._runner.score(row, adapter))
-            except LuthierError as error:
-                result.set_exception(error)
-
-        self._worker.put(compute, give_up=result.set_exception)
-        return result.result()
+    def read(self, stretches: list[Stretch], adapter: Adapter | None) -> torch.Tensor:
+        """As `Runner.read`; waits and raises as `score`."""
+        return self._compute("reading", lambda: self._runner.read(stretches, adapter))
 
     def forget(self, adapter: Adapter) -> None:
         """The adapter leaves memory: nobody holds a lease on it any more."""
@@ -84,6 +81,20 @@ class Desk:
 
     def close(self) -> None:
         self.preparer.close()
+
+    def _compute(self, doing: str, compute: Callable[[], Result]) -> Result:
+        """In the worker's thread, while this one waits."""
+        result: Future[Result] = Future()
+
+        def do() -> None:
+            try:
+                with translate_memory_errors(doing):
+                    result.set_result(compute())
+            except LuthierError as error:
+                result.set_exception(error)
+
+        self._worker.put(do, give_up=result.set_exception)
+        return result.result()
 
     def _step(self) -> None:
         self._scheduler.step()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from luthier.engine.adapters.adapter import Adapter
     from luthier.engine.runners.linears import Routing
     from luthier.engine.runners.memory import Shape
+    from luthier.engine.runners.passage import Stretch
     from luthier.engine.runners.prefixes import Shared
     from luthier.engine.runners.sequence import Chunk, Sequence
     from luthier.tokens.encode import EncodedExample
@@ -145,6 +146,25 @@ class PackedRunner:
         logits = self._compute(tokens, [place - 1 for place in targets], Layout([], None, [chunk]))
         expected = torch.tensor([row.ids[place] for place in targets], device=logits.device)
         return float(logits.log_softmax(-1).gather(1, expected[:, None]).double().sum())
+
+    @torch.inference_mode()
+    def read(self, stretches: Many[Stretch], adapter: Adapter | None) -> torch.Tensor:
+        """(n, V), float32"""
+        chunks: list[ChunkRows] = []
+        tokens: list[_Token] = []
+        heads: list[int] = []
+        for stretch in stretches:
+            passage, start = stretch.passage, len(tokens)
+            if passage.memory is None:
+                passage.memory = allocate_run(self._shape, len(passage.ids) - 1)
+            chunks.append(ChunkRows(start, stretch.count, passage.memory, passage.computed, None))
+            tokens += [_Token(passage.ids[place], place, adapter) for place in stretch.places]
+            heads += [start + place - passage.computed for place in stretch.heads]
+        # A model cannot be asked for no logits at all.
+        logits = self._compute(tokens, heads or [0], Layout([], None, chunks))[: len(heads)]
+        for stretch in stretches:
+            stretch.finish()
+        return logits
 
     def release(self, sequence: Sequence) -> None:
         row = self._rows.pop(sequence)

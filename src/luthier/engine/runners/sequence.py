@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from luthier.engine.adapters.adapter import Adapter
+    from luthier.engine.runners.passage import Stretch
     from luthier.tokens.encode import EncodedExample
 
 
@@ -82,6 +83,13 @@ class Runner(Protocol):
 
     def score(self, row: EncodedExample, adapter: Adapter | None) -> float:
         """The log-probability of the row's targets in nats, from logits in float32; nothing of it is kept."""
+        ...
+
+    def read(self, stretches: Many[Stretch], adapter: Adapter | None) -> torch.Tensor:
+        """Computes the stretches, at most one of each passage, and moves their `computed` on.
+
+        Returns (n, V): float32 logits of what follows at their heads, one stretch after the other.
+        """
         ...
 
     def forget(self, adapter: Adapter) -> None:

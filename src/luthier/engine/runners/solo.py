@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from luthier.engine.adapters.adapter import Adapter
+    from luthier.engine.runners.passage import Stretch
     from luthier.engine.runners.sequence import Chunk, Sequence
     from luthier.tokens.encode import EncodedExample
 
@@ -108,6 +109,15 @@ class SoloRunner:
         self._adapter = adapter
         return score_row(self._model, row)
 
+    def read(self, stretches: Many[Stretch], adapter: Adapter | None) -> torch.Tensor:
+        """(n, V), float32"""
+        self._adapter = adapter
+        with torch.inference_mode():
+            logits = [self._read(stretch) for stretch in stretches]
+        for stretch in stretches:
+            stretch.finish()
+        return torch.cat(logits)
+
     def forget(self, adapter: Adapter) -> None:
         """Lets go of an adapter that is to leave the memory."""
         if self._adapter is adapter:
@@ -129,6 +139,18 @@ class SoloRunner:
         with torch.inference_mode():
             logits = model(input_ids=ids, use_cache=True, logits_to_keep=1, **cache).logits
         return cast("torch.Tensor", logits[0, -1].float())
+
+    def _read(self, stretch: Stretch) -> torch.Tensor:
+        """(n, V) at the heads of one stretch."""
+        passage = stretch.passage
+        if passage.memory is None:
+            passage.memory = self._open_cache()
+        ids = torch.tensor([[passage.ids[place] for place in stretch.places]], device=self._model.device)  # (1, T)
+        model = cast("Any", self._model)
+        wanted = len(stretch.heads)
+        cache = {self._cache_name: passage.memory}
+        logits = model(input_ids=ids, use_cache=True, logits_to_keep=max(1, wanted), **cache).logits[0].float()
+        return cast("torch.Tensor", logits[len(logits) - wanted :])
 
     def _adapt(self, path: str, layer: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         """What the layer at `path` gives with the active adapter: see LowRank."""
