@@ -48,13 +48,13 @@ def require_success(tutorial: Tutorial, script: Path, **variables: str) -> None:
     assert f"\n# pass {script.read_text().count(BEGINNING)}\n" in ended.stdout
 
 
-@pytest.mark.parametrize("name", ["tutorials", "chats", "lists_and_files", "errors"])
+@pytest.mark.parametrize("name", ["tutorials", "chats", "lists_and_files", "errors", "evals"])
 def test_programs_written_for_openai_do_what_they_did(tutorial: Tutorial, scripts: Path, name: str) -> None:
     require_success(tutorial, scripts / f"{name}.mjs")
 
 
 def test_no_script_is_forgotten() -> None:
-    named = {"tutorials", "chats", "lists_and_files", "errors", "webhooks"}
+    named = {"tutorials", "chats", "lists_and_files", "errors", "evals", "webhooks"}
     assert {path.stem for path in SCRIPTS.glob("*.mjs")} == named
 
 

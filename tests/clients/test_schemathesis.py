@@ -13,10 +13,13 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from luthier.models.public_names import PublicNames
+from luthier.store.eval_runs import ItemQuery, get_run, list_items
 from tests.server.test_fuzzing import CHECKS
 from tests.support.api import Api, build_api
+from tests.support.evals import CRITERION, CUSTOM, add_eval, add_held_run
 from tests.support.jobs import claim
 from tests.support.tuned import register_tuned
+from tests.support.whole_server import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +38,7 @@ EXAMPLES = settings(
 SLOW = "/api/keys/{key_id}"
 """Waits until no server remembers the key."""
 
-NARROWING = ("after", "model", "metadata", "purpose")
+NARROWING = ("after", "model", "metadata", "purpose", "status")
 """Parameters of lists that leave little of them when they are made up."""
 
 EMBEDDER = "all-minilm-l6-v2"
@@ -46,6 +49,9 @@ GRADER = {
     "reference": "a",
     "operation": "eq",
 }
+
+
+GIVEN = {"type": "jsonl", "source": {"type": "file_content", "content": [{"item": {"question": "", "answer": ""}}]}}
 
 
 class Known(NamedTuple):
@@ -79,7 +85,10 @@ class Shop:
             "model": public_name,
             "completion_id": self._store_chat(),
             "name": tuned,
+            **self._end_run(),
         }
+        if operation.endswith(("/runs/{run_id}/cancel", "POST /v1/evals/{eval_id}/runs/{run_id}")):
+            path["run_id"] = add_held_run(self._api.home.database, path["eval_id"])
         body = {
             "model": EMBEDDER if operation.endswith("/embeddings") else SNAPSHOT,
             "training_file": file,
@@ -87,6 +96,9 @@ class Shop:
             "part_ids": [part],
             "grader": GRADER,
             "md5": None,
+            "data_source_config": CUSTOM,
+            "testing_criteria": [CRITERION],
+            "data_source": GIVEN,
         }
         return Known(path, body)
 
@@ -109,6 +121,15 @@ class Shop:
             hold.add_checkpoint(step, f"ft:{SNAPSHOT}:luthier::aaaaaaaa:ckpt-step-{step}", {"step": step})
         hold.succeed(fine_tuned_model=f"ft:{SNAPSHOT}:luthier::aaaaaaaa", trained_tokens=7, result_file=file)
         return str(job)
+
+    def _end_run(self) -> dict[str, str]:
+        """An eval, a run of it that has ended, and the only item of that."""
+        database = self._api.home.database
+        eval_id = add_eval(database).id
+        run_id = str(self._post(f"/v1/evals/{eval_id}/runs", {"data_source": GIVEN})["id"])
+        wait_until(lambda: get_run(database, eval_id, run_id).status == "completed")
+        (item,) = list_items(database, eval_id, run_id, ItemQuery()).items
+        return {"eval_id": eval_id, "run_id": run_id, "output_item_id": item.id}
 
     def _upload_file(self) -> str:
         answer = self._client.post("/v1/files", data={"purpose": "fine-tune"}, files={"file": ("a.jsonl", b"{}\n")})
@@ -134,7 +155,7 @@ class Shop:
 
     def _post(self, path: str, body: Any) -> Any:
         answer = self._client.post(path, json=body)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
 

@@ -21,6 +21,9 @@ WebhookType = Literal[
     "fine_tuning.job.succeeded",
     "fine_tuning.job.failed",
     "fine_tuning.job.cancelled",
+    "eval.run.succeeded",
+    "eval.run.failed",
+    "eval.run.canceled",
 ]
 
 LIFETIME = timedelta(hours=72)  # as long as OpenAI tries

@@ -83,6 +83,24 @@ class LuthierServer:
         """`models`, `runs`, or `kept/NAME`: as the commands on the server's own machine show them."""
         return self._connection.ask("GET", f"/api/{what}")
 
+    def create_eval(self, body: dict[str, Any]) -> dict[str, Any]:
+        """As OpenAI's API has evals, and so for all that is about them."""
+        return self._connection.ask("POST", "/v1/evals", body=body)
+
+    def list_evals(self) -> list[dict[str, Any]]:
+        """The earliest first."""
+        return list(self._list("/v1/evals"))
+
+    def create_eval_run(self, eval_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._connection.ask("POST", f"/v1/evals/{_clean(eval_id)}/runs", body=body)
+
+    def list_eval_runs(self, eval_id: str) -> list[dict[str, Any]]:
+        """The earliest first."""
+        return list(self._list(f"/v1/evals/{_clean(eval_id)}/runs"))
+
+    def get_eval_run(self, eval_id: str, run_id: str) -> dict[str, Any]:
+        return self._connection.ask("GET", f"/v1/evals/{_clean(eval_id)}/runs/{_clean(run_id)}")
+
     def close(self) -> None:
         self._connection.close()
 
@@ -109,8 +127,12 @@ class LuthierServer:
 
 
 def _job_path(job_id: str) -> str:
-    # An id is letters, digits and dashes; anything else would name another path of the server.
-    return f"/v1/fine_tuning/jobs/{''.join(c for c in job_id if c.isalnum() or c in '-_') or '-'}"
+    return f"/v1/fine_tuning/jobs/{_clean(job_id)}"
+
+
+def _clean(id: str) -> str:
+    """An id is letters, digits and dashes; anything else would name another path of the server."""
+    return "".join(character for character in id if character.isalnum() or character in "-_") or "-"
 
 
 def _read(read: Callable[[Any], Told], answer: dict[str, Any]) -> Told:

@@ -12,10 +12,12 @@ from luthier.server import health
 from luthier.server.api import kept, keys
 from luthier.server.auth import KeyGate
 from luthier.server.error_schema import ERROR_ANSWERS
+from luthier.server.evaluating import keep_evaluating
 from luthier.server.hosts import HostGate
 from luthier.server.limits import MEBIBYTE, BodyLimit
 from luthier.server.openai import embeddings, files, fine_tuning, graders, models, permissions, uploads
 from luthier.server.openai.chat import completions, stored
+from luthier.server.openai.evals import evals, output_items, runs
 from luthier.server.paths import PathGate
 from luthier.server.problems import install_handlers
 from luthier.server.upkeep import keep_swept
@@ -42,6 +44,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     stored.router,
     embeddings.router,
     graders.router,
+    evals.router,
+    runs.router,
+    output_items.router,
 )
 
 
@@ -78,5 +83,5 @@ def _name_operation(route: APIRoute) -> str:
 async def _live(app: FastAPI) -> AsyncIterator[None]:
     """What goes on beside the requests, from the start of the server to its end."""
     services: Services = app.state.services
-    async with keep_swept(services.home):
+    async with keep_swept(services.home), keep_evaluating(services):
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Request
@@ -58,6 +59,8 @@ class Services:
     own_hosts: frozenset[str] = frozenset()
     chats: InFlight = field(default_factory=InFlight)
     names: RecentNames = field(default_factory=RecentNames)
+    runs_changed: Event = field(default_factory=Event)
+    """Somebody has made, canceled or deleted a run of an eval, so that whoever works on them looks at once."""
     gradings: Gradings = field(default_factory=Gradings)
     embeddings: OwnThreads = field(
         default_factory=lambda: OwnThreads(EMBEDDING_THREADS, most_at_once=MOST_EMBEDDINGS_AT_ONCE)

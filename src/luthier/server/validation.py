@@ -75,7 +75,7 @@ def describe_validation_error(error: RequestValidationError) -> Refusal:
 def _read_finding(error: Mapping[str, Any], body: Any) -> Finding:
     location: Sequence[int | str] = error["loc"]
     kind = str(error["type"])
-    steps = _read_steps(location, body)
+    steps = _read_steps(location, body, is_missing=kind == "missing")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         steps = [*steps, str(error["ctx"]["discriminator"]).strip("'")]
     if kind == "json_invalid":
@@ -88,7 +88,7 @@ def _read_finding(error: Mapping[str, Any], body: Any) -> Finding:
     return Finding(kind, _name_param(steps), len(steps), error.get("input"), limits, message)
 
 
-def _read_steps(location: Sequence[int | str], body: Any) -> list[int | str]:
+def _read_steps(location: Sequence[int | str], body: Any, *, is_missing: bool) -> list[int | str]:
     """Without the place, and without what pydantic puts in to say which branch of a union it tried."""
     place, *rest = location if location and location[0] in PLACES else ("body", *location)
     if place != "body":
@@ -99,7 +99,7 @@ def _read_steps(location: Sequence[int | str], body: Any) -> list[int | str]:
         if isinstance(step, int):
             steps.append(step)
             known = known[step] if isinstance(known, list) and step < len(known) else None
-        elif isinstance(known, dict) and (step in known or position == len(rest) - 1):
+        elif isinstance(known, dict) and (step in known or (is_missing and position == len(rest) - 1)):
             steps.append(step)
             known = known.get(step)
     return steps

@@ -37,13 +37,15 @@ class KeptCompletion:
 
 
 class CompletionQuery(NamedTuple):
-    """`metadata` are pairs that must all be there; None asks for completions without metadata."""
+    """`metadata` are pairs that must all be there; None asks for completions without metadata. The moments count in."""
 
     limit: int = 20
     after: str | None = None
     is_descending: bool = False
     model: str | None = None
     metadata: Mapping[str, str] | None = {}
+    created_from: datetime | None = None
+    created_until: datetime | None = None
 
 
 def keep_completion(db: Database, kept: KeptCompletion) -> None:
@@ -73,6 +75,10 @@ def list_completions(db: Database, query: CompletionQuery) -> Page[KeptCompletio
     rows = select(CompletionRow).where(*match_metadata(CompletionRow.metadata_, query.metadata))
     if query.model is not None:
         rows = rows.where(CompletionRow.model == query.model)
+    if query.created_from is not None:
+        rows = rows.where(CompletionRow.created_at >= query.created_from)
+    if query.created_until is not None:
+        rows = rows.where(CompletionRow.created_at <= query.created_until)
     after = CompletionRow(id=query.after) if query.after is not None else None
     with db.reading() as session:
         page = read_page(session, rows, [CompletionRow.id], Span(query.limit, after, query.is_descending))

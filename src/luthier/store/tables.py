@@ -287,3 +287,65 @@ class WebhookDeliveryRow(Table):
     next_try_at: Mapped[datetime | None] = mapped_column(index=True)
     delivered_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+
+
+class EvalRow(Table):
+    """What is to be measured: which data its runs take, and which criteria an answer has to meet."""
+
+    __tablename__ = "evals"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    data_source_config: Mapped[dict[str, Any]]
+    testing_criteria: Mapped[list[dict[str, Any]]]
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class EvalRunRow(Table):
+    """One measurement. `attempt` counts claims and fences writes, as of a job; `holder` is the process at work on it.
+
+    Once `is_prepared` its items stand in their own table, and what `data_source` names is not looked at again. `tally`
+    counts what came of those that are done; `barren_attempts` were claimed since the last of them.
+    """
+
+    __tablename__ = "eval_runs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    eval_id: Mapped[str] = mapped_column(ForeignKey("evals.id"), index=True)
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(index=True)
+    model: Mapped[str | None]
+    file_id: Mapped[str | None] = mapped_column(index=True)
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+    created_by: Mapped[str | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[dict[str, Any] | None]
+    request_fingerprint: Mapped[str] = mapped_column(index=True)
+    is_prepared: Mapped[bool]
+    total: Mapped[int]
+    tally: Mapped[dict[str, Any]]
+    attempt: Mapped[int]
+    barren_attempts: Mapped[int]
+    beats: Mapped[int]
+    holder: Mapped[dict[str, Any] | None]
+    data_source: Mapped[dict[str, Any]]
+
+
+class EvalOutputItemRow(Table):
+    """A row of a run's data, and what came of it; `status` is NULL until then. `given` is an answer that came along."""
+
+    __tablename__ = "eval_output_items"
+    __table_args__ = (UniqueConstraint("run_id", "number"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("eval_runs.id"), index=True)
+    number: Mapped[int]
+    status: Mapped[str | None]
+    done_at: Mapped[datetime | None]
+    item: Mapped[dict[str, Any]]
+    given: Mapped[dict[str, Any] | None]
+    sample: Mapped[dict[str, Any] | None]
+    results: Mapped[list[dict[str, Any]] | None]

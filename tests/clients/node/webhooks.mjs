@@ -9,8 +9,8 @@ Date.now = () => heardAt; // the client refuses what is older than five minutes,
 
 test('an event is known by its signature', async () => {
   const event = await new OpenAI({ webhookSecret: secret }).webhooks.unwrap(body, headers);
-  assert.match(event.type, /^fine_tuning\.job\.(succeeded|failed|cancelled)$/);
-  assert.match(event.data.id, /^ftjob-/);
+  assert.match(event.type, /^(fine_tuning\.job\.(succeeded|failed|cancelled)|eval\.run\.(succeeded|failed|canceled))$/);
+  assert.match(event.data.id, /^(ftjob-|evalrun_)/);
   assert.equal(event.id, headers['webhook-id']);
 });
 

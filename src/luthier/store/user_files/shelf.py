@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, select
 
 from luthier.errors import UnknownFile, WrongState
+from luthier.store.eval_runs import UNFINISHED
 from luthier.store.ids import is_id, new_id
 from luthier.store.paging import Page, Span, read_page
-from luthier.store.tables import FileRow, JobRow
+from luthier.store.tables import EvalRunRow, FileRow, JobRow
 from luthier.store.user_files.contents import FILE_PREFIX, Contents
 from luthier.store.user_files.user_file import FileDraft, UserFile, clean_filename, clean_text, describe_file
 
@@ -90,7 +91,7 @@ def open_content(home: Home, file_id: str) -> BinaryIO:
 
 
 def delete_file(home: Home, file_id: str) -> None:
-    """Raises UnknownFile, and WrongState while an unfinished job would still read the file."""
+    """Raises UnknownFile, and WrongState while an unfinished job or eval run would still read the file."""
     db = home.database
     with db.session() as session:
         row = session.scalar(_known(db.clock()).where(FileRow.id == _check_id(file_id)))
@@ -100,6 +101,11 @@ def delete_file(home: Home, file_id: str) -> None:
         if job_id is not None:
             message = f"file {file_id!r} is in use by fine-tuning job {job_id!r}"
             raise WrongState(message, hint="cancel the job, or delete the file when it has ended")
+        is_unread = EvalRunRow.status.in_(UNFINISHED), ~EvalRunRow.is_prepared
+        run_id = session.scalar(select(EvalRunRow.id).where(EvalRunRow.file_id == row.id, *is_unread).limit(1))
+        if run_id is not None:
+            message = f"file {file_id!r} is about to be read by eval run {run_id!r}"
+            raise WrongState(message, hint="cancel the run, or delete the file when it has begun")
         session.delete(row)
     Contents(home).remove(file_id)
 

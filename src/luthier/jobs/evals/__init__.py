@@ -1,0 +1,1 @@
+"""Runs of evals as work that is waited for, held, and never lost."""

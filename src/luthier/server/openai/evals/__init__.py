@@ -1,0 +1,1 @@
+"""`/v1/evals`: evals, their runs, and what came of each item."""
