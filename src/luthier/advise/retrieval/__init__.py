@@ -1,0 +1,1 @@
+"""A folder of documents becomes passages, and a question the passages that fit it best."""
