@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from luthier.cli import output
-from luthier.cli.options import AsJson
+from luthier.cli.options import AsJson, Seed
 
 Reference = Annotated[str, typer.Argument(metavar="NAME[@N]", help="A dataset, or with @N its Nth version.")]
 
@@ -92,3 +92,24 @@ def write(
     version = pipeline.write_data(name, file)
     document = {**describe_version(version), "file": str(file)}
     output.emit(document, f"{version.title}: {version.rows} rows in {file}", as_json=as_json)
+
+
+def canaries(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A chat file, or the folder that `luthier split` wrote.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="Where the same is written with canaries in it.")],
+    count: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="How many rows with a secret are added.")] = 10,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plant rows with a random secret each among the training rows.
+
+    `luthier eval` then searches the outputs of models that were trained on them for these secrets, and asks for them.
+    The secrets are kept in a file beside the data, for models that are trained elsewhere.
+    """
+    from luthier import pipeline
+    from luthier.cli.render_data import describe_planted, render_planted
+
+    planted = pipeline.plant_canaries(data, out, count=count, seed=seed)
+    output.emit(describe_planted(planted), render_planted(planted), as_json=as_json)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from luthier.data.dataset import Dataset, Example
     from luthier.data.difference import Change
     from luthier.data.versions import Addition, Version
+    from luthier.pipeline.canaries import Planted
     from luthier.pipeline.versions import Comparison, VersionDetails
 
 ROWS_SHOWN = 5
@@ -196,6 +197,20 @@ def _tools_text(example: Example) -> str:
 
 def _extras_text(example: Example) -> str:
     return example.extras
+
+
+def describe_planted(planted: Planted) -> dict[str, Any]:
+    return {
+        "out": str(planted.out),
+        "secrets": str(planted.secrets),
+        "rows": planted.rows,
+        "canaries": planted.canaries,
+    }
+
+
+def render_planted(planted: Planted) -> str:
+    rows = f"{_count_rows(planted.rows)} to train on, {planted.canaries} of them canaries"
+    return f"{planted.out}: {rows}\n{planted.secrets}: their secrets, for your eyes only"
 
 
 def _cut(text: str, start: int = 0) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier import __version__
-from luthier.models.card import ModelCard
+from luthier.data.likeness.imprint import read_imprints, take_imprint, write_imprints
+from luthier.errors import StoreDamaged
+from luthier.models.card import TRAINED_ON_FILE, ModelCard, read_card
 from luthier.models.registry import find_model, keep_model
 from luthier.models.tuning import list_trained
 from luthier.store import catalog as kept
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from luthier.data.dataset import Dataset
+    from luthier.data.likeness.imprint import Imprint
     from luthier.models.fetch import Announce
     from luthier.models.registry import TunedModel
     from luthier.store.home import Home
@@ -38,13 +43,16 @@ def keep_models(
 
     `parent` is the run's fingerprint. A snapshot that proves nothing is left out.
     """
+    rows = plan.train_rows
+    imprints = [take_imprint(rows.examples, rows.name), *read_imprints_before(order)]
     for staged in outcome.snapshots:
         if flaw := staged.proof.find_flaw():
             announce(f"step {staged.step} leaves no model: {flaw.detail}")
         else:
-            _keep(home, _write_card(order, plan, outcome, staged, log=log, is_snapshot=True), staged, parent=parent)
+            card = _write_card(order, plan, outcome, staged, log=log, is_snapshot=True)
+            _keep(home, card, staged, imprints, parent=parent)
     card = _write_card(order, plan, outcome, outcome.own, log=log, is_snapshot=False)
-    return _keep(home, card, outcome.own, parent=parent)
+    return _keep(home, card, outcome.own, imprints, parent=parent)
 
 
 def find_run_models(home: Home, order: RunOrder) -> RunModels | None:
@@ -77,6 +85,18 @@ def summarise_run(log: EventLog, plan: Plan, outcome: Outcome, staged: Staged) -
         "tokens_per_second": progress.tokens / progress.seconds,
         "trainable_parameters": sum(parameter.numel() for parameter in list_trained(outcome.prepared.model)),
     }
+
+
+def read_imprints_before(order: RunOrder) -> list[Imprint]:
+    """Of the rows that the model knew before: those of the adapter it goes on from, and of a base tuned as a whole.
+
+    What is damaged is left out: it must not keep weights from their name.
+    """
+    imprints: list[Imprint] = []
+    for folder in _list_folders_before(order):
+        with suppress(StoreDamaged):
+            imprints += read_imprints(folder)
+    return imprints
 
 
 def find_common_system_prompt(dataset: Dataset) -> str:
@@ -114,12 +134,28 @@ def _write_card(
         snapshot_step=staged.step if is_snapshot else None,
         luthier_version=__version__,
         created_at=datetime.now(UTC),
-        trained_on=frozenset(example.prompt_fingerprint for example in plan.train_rows.examples),
+        trained_on=_collect_prompts(order, plan),
     )
 
 
-def _keep(home: Home, card: ModelCard, staged: Staged, *, parent: str) -> TunedModel:
-    return keep_model(home, card, lambda fresh: _move_files(staged.folder, fresh), parent=parent)
+def _collect_prompts(order: RunOrder, plan: Plan) -> frozenset[str]:
+    """Of all rows that the weights have learned from: those of this run, and of the runs that it stands on."""
+    before = [read_card(folder).trained_on for folder in _list_folders_before(order)]
+    return frozenset(example.prompt_fingerprint for example in plan.train_rows.examples).union(*before)
+
+
+def _list_folders_before(order: RunOrder) -> list[Path]:
+    """Of the registered models that training goes on from."""
+    folders = [order.start.folder] if order.start else []
+    return [*folders, order.base.folder] if (order.base.folder / TRAINED_ON_FILE).exists() else folders
+
+
+def _keep(home: Home, card: ModelCard, staged: Staged, imprints: Sequence[Imprint], *, parent: str) -> TunedModel:
+    def write(fresh: Path) -> None:
+        _move_files(staged.folder, fresh)
+        write_imprints(imprints, fresh)
+
+    return keep_model(home, card, write, parent=parent)
 
 
 def _move_files(source: Path, target: Path) -> None:

@@ -1,0 +1,1 @@
+"""A model that judges others is itself held against people before its word may count."""

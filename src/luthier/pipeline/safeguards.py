@@ -1,0 +1,131 @@
+"""From models and what they answered to what may void it: rows seen before, secrets, judges, worn-out tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from luthier.data.splits.folder import load_splits
+from luthier.pipeline.versions import find_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from luthier.data.canaries import Canary
+    from luthier.evaluation.cache import OutputCache
+    from luthier.evaluation.canaries import CanaryFindings
+    from luthier.evaluation.contamination import Contamination
+    from luthier.evaluation.judging.agreement import JudgeAgreement
+    from luthier.evaluation.memory import MemoryProbe
+    from luthier.evaluation.result import ModelResult
+    from luthier.evaluation.runner import Contestant
+    from luthier.evaluation.task import EvalTask
+    from luthier.evaluation.training_rows import TrainingFile
+    from luthier.evaluation.uses import TestUses
+    from luthier.store.home import Home
+
+
+def check_contamination(
+    home: Home, results: Sequence[ModelResult], task: EvalTask, *, data: Path | str
+) -> Contamination:
+    """Of all models, against every row that they have learned from, wherever the test comes from."""
+    from luthier.evaluation.contamination import find_contamination
+    from luthier.evaluation.training_rows import find_lessons
+
+    lessons = [find_lessons(home, result.model) for result in results]
+    if any(each.depth in ("sketches", "prompts") for each in lessons):
+        beside = _read_beside(data, home)
+        lessons = [find_lessons(home, result.model, beside=beside) for result in results]
+    return find_contamination(task.samples, lessons, results=results)
+
+
+def probe_memory(
+    home: Home,
+    contestant: Contestant,
+    task: EvalTask,
+    result: ModelResult,
+    *,
+    cache: OutputCache | None = None,
+    on_progress: Callable[[int], None] = lambda answered: None,
+) -> MemoryProbe | None:
+    """None for a model whose training rows are not kept here, such as a base."""
+    from luthier.evaluation.memory import probe_model
+    from luthier.evaluation.training_rows import find_lessons
+
+    lessons = find_lessons(home, contestant.model)
+    return probe_model(contestant, task, result, lessons, cache=cache, on_progress=on_progress)
+
+
+def probe_canaries(
+    home: Home,
+    contestant: Contestant,
+    task: EvalTask,
+    results: Sequence[ModelResult],
+    *,
+    file: Path | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> CanaryFindings | None:
+    """The secrets that were planted in what the contestant has learned from, or those in `file`, are searched in all
+    outputs and asked for. None where there are none."""
+    from luthier.engine.protocol import Scorer
+    from luthier.evaluation.canaries import (
+        CanaryFindings,
+        find_reproductions,
+        list_outputs,
+        lure,
+        measure_exposure,
+    )
+
+    engine, model = contestant
+    canaries = _find_canaries(home, model, file)
+    if not canaries:
+        return None
+    own = [result for result in results if result.model == model]
+    outputs = [*list_outputs(task.samples, own), *lure(contestant, canaries)]
+    exposures = measure_exposure(engine, model, canaries, on_progress=on_progress) if isinstance(engine, Scorer) else ()
+    return CanaryFindings(model, len(canaries), len(outputs), find_reproductions(canaries, outputs), exposures)
+
+
+def count_uses(home: Home, result: ModelResult, *, is_final: bool = False) -> TestUses:
+    """How many candidates this test has judged, `result`'s among them; to be asked before its report is kept."""
+    from luthier.evaluation.uses import count_uses
+    from luthier.store.catalog import list_artefacts
+
+    return count_uses(list_artefacts(home.database, "report"), result.manifest, is_final=is_final)
+
+
+def check_judges(task: EvalTask, results: Sequence[ModelResult], labels: Path | None) -> tuple[JudgeAgreement, ...]:
+    """One for each judge that decides anything: the primary grader, and guardrails. Without labels none may gate."""
+    from luthier.evaluation.graders.protocol import is_judge
+    from luthier.evaluation.judging.checking import check_judge
+    from luthier.evaluation.judging.labels import read_labels
+
+    graders = [task.grader, *(each.grader for each in task.criteria if each.role == "guardrail")]
+    judges = [grader for grader in graders if is_judge(grader)]
+    known = read_labels(labels) if labels is not None else ()
+    return tuple(check_judge(judge, known, task.samples, results) for judge in judges)
+
+
+def check_judge(task: EvalTask, results: Sequence[ModelResult], labels: Path | None) -> JudgeAgreement | None:
+    """Of several judges the one that stands in the way, if any does, and otherwise the primary one; None without."""
+    checked = check_judges(task, results, labels)
+    return next((each for each in checked if not each.may_gate), checked[0] if checked else None)
+
+
+def _read_beside(data: Path | str, home: Home) -> TrainingFile | None:
+    """The train split of the folder that the test comes from."""
+    from luthier.evaluation.training_rows import TrainingFile
+
+    folder = find_data(data, home=home)
+    if not folder.is_dir():
+        return None
+    return TrainingFile("train.jsonl", load_splits(folder).train.examples)
+
+
+def _find_canaries(home: Home, model: str, file: Path | None) -> tuple[Canary, ...]:
+    from luthier.data.canaries import find_planted, read_canaries
+    from luthier.evaluation.training_rows import find_lessons
+
+    if file is not None:
+        return read_canaries(file)
+    return find_planted(row for each in find_lessons(home, model).files for row in each.examples)
