@@ -11,6 +11,7 @@ import luthier.errors
 from luthier.cli.output import EXIT_CODES, FINDINGS
 from luthier.data.lint.registry import ALL_RULES
 from luthier.errors import LuthierError
+from luthier.evaluation.gates.settings import ForgettingMargins, GateSettings
 from luthier.settings import Settings
 from luthier.training.config import list_settings
 
@@ -53,7 +54,14 @@ follows from the rows, the base and the machine; `tune` shows what it comes to.
 
 | key | default | meaning |
 | --- | --- | --- |
-{_describe_training()}"""
+{_describe_training()}
+## Of a verdict
+
+In the file of `luthier eval --gates FILE`, or in the table `[gates]` of luthier.toml; the file replaces the table.
+
+| key | default | meaning |
+| --- | --- | --- |
+{_describe_gates()}"""
 
 
 def describe_rules() -> str:
@@ -90,6 +98,20 @@ def _describe_training() -> str:
         f"| `{setting.name}` | `{setting.default or '(unset)'}` | {setting.description} |\n"
         for setting in list_settings()
     )
+
+
+def _describe_gates() -> str:
+    """A table within the table has its keys named behind it."""
+    own = [(name, field) for name, field in GateSettings.model_fields.items() if name != "forgetting"]
+    margins = [(f"forgetting.{name}", field) for name, field in ForgettingMargins.model_fields.items()]
+    return "".join(
+        f"| `{name}` | `{'(unset)' if field.default in (None, ()) else field.default}` | {_join(field.description)} |\n"
+        for name, field in (*own, *margins)
+    )
+
+
+def _join(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _describe_rule(rule: Rule[Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     endpoint_prices: str = ""
     """TOML file with what hosted models cost, read before the shipped table; empty for the shipped table alone."""
 
+    machine_dollars_per_hour: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """What an hour of this machine costs in US dollars, for the price of its models' answers; 0 when not known."""
+
+    gates: dict[str, Any] = {}
+    """What is asked of a model before it is shipped, as a table: the keys of the file of `luthier eval --gates`."""
+
     vllm_command: str = "vllm"
     """Program that starts vLLM's server, for `--engine vllm`: a name on the PATH, or a path."""
 
@@ -133,11 +139,14 @@ class Settings(BaseSettings):
     job_attempts: int = Field(default=5, ge=1)
     """After so many deaths in a row without a single new checkpoint, a job has failed."""
 
+    eval_items_in_flight: int = Field(default=8, ge=1)
+    """Items of eval runs that the server answers and judges at once; chats are answered beside them."""
+
     training_nice: int = Field(default=10, ge=0, le=19)
     """How far training stands back for everything else on this machine, as in `nice`."""
 
     webhook_url: str = ""
-    """Address that is told when a job ends; empty for none."""
+    """Address that is told when a job or an eval run ends; empty for none."""
 
     webhook_secret: SecretStr = SecretStr("")
     """Secret that webhooks are signed with, `whsec_...`; made and kept in the home folder when empty."""

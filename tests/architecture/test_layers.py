@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "curation": {"errors", "conversation", "store", "data", "tokens", "models", "training"},
     "engine": {"errors", "settings", "conversation", "tokens", "models"},
     "evaluation": {"errors", "conversation", "store", "data", "tokens", "engine", "models", "stats"},
+    "advise": {"errors", "conversation", "data", "engine", "evaluation", "stats"},
     "remote": {"errors", "settings", "conversation", "data", "store"},
     "jobs": {"errors", "settings", "store", "data", "models", "training", "evaluation", "remote"},
 }
@@ -68,6 +69,7 @@ HEAVY_MODULES = {
     "engine.runners.solo",
     "engine.structure.grammars",
     "engine.structure.vocabulary",
+    "engine.surveying",
     "engine.torch_engine",
     "engine.vllm.completion",
     "engine.vllm.server",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from luthier.conversation import Message
 from luthier.engine.protocol import Sampling
 from luthier.evaluation.compare import compare_results
-from luthier.evaluation.graders.protocol import Grade, Grader, Output
+from luthier.evaluation.gates.evidence import NO_FINDINGS, Evidence, Findings
+from luthier.evaluation.gates.settings import build_gates
 from luthier.evaluation.result import EvalManifest, ModelResult, Outcome
-from luthier.evaluation.task import Sample
-from luthier.evaluation.verdict import WANTED_GAIN, Verdict, decide_verdict
+from luthier.evaluation.verdict import Verdict, decide_verdict
 
 KINDS = {"p": "passed", "f": "failed", "t": "truncated", "u": "unanswered", "g": "ungraded"}
 
@@ -46,16 +45,16 @@ def build_result(model: str, letters: str, *, trained_on: tuple[int, ...] = ()) 
     return ModelResult(build_manifest(model), outcomes)
 
 
-def decide(before: str, after: str, *, trained_on: tuple[int, ...] = (), wanted_gain: float = WANTED_GAIN) -> Verdict:
+def decide(
+    before: str,
+    after: str,
+    *,
+    trained_on: tuple[int, ...] = (),
+    findings: Findings = NO_FINDINGS,
+    **settings: object,
+) -> Verdict:
+    """`settings` are the gates that are not as usual."""
     baseline = build_result("smollm2", before)
     candidate = build_result("orders-v1", after, trained_on=trained_on)
-    return decide_verdict(baseline, candidate, compare_results(baseline, candidate), wanted_gain=wanted_gain)
-
-
-def grade_text(grader: Grader, text: str, reference: str) -> Grade:
-    """Of a sample that nothing is known of but its reference."""
-    return grader.grade(Output(text), build_sample(reference))
-
-
-def build_sample(reference: str) -> Sample:
-    return Sample("case", (Message("user", "?"),), reference, 1, "case")
+    comparison = compare_results(baseline, candidate)
+    return decide_verdict(Evidence(baseline, candidate, comparison, findings), build_gates(settings))

@@ -82,9 +82,9 @@ def test_pairs_that_did_not_move_are_neither_right_nor_wrong() -> None:
     ("after", "decision", "reason"),
     [
         ([-15.0] * 12, "ship", "Luck alone would not do that."),
-        ([-15.0] * 7 + [-25.0] * 5, "not_enough_data", "may be luck"),
+        ([-15.0] * 7 + [-25.0] * 5, "cannot_tell", "may be luck"),
         ([-25.0] * 12, "do_not_ship", "leans towards the rejected answers"),
-        ([-20.0] * 12, "not_enough_data", "may be luck"),
+        ([-20.0] * 12, "cannot_tell", "may be luck"),
     ],
 )
 def test_the_verdict_follows_from_the_sign_test(after: list[float], decision: str, reason: str) -> None:
@@ -105,7 +105,7 @@ def test_too_few_pairs_decide_nothing() -> None:
     scorer = WrittenScorer({"base": [-20.0] * 12, "tuned": [-15.0] * 12})
     base, tuned = (score_pairs(scorer, model, PAIRS[:5], DATA) for model in ("base", "tuned"))
     verdict = build_preference_report("manners", PAIRS[:5], tuned, baseline=base).verdict
-    assert verdict.decision == "not_enough_data"
+    assert verdict.decision == "cannot_tell"
     assert "With 5 pairs" in verdict.reasons[1]
 
 

@@ -19,26 +19,14 @@ from luthier.evaluation.graders.registry import parse_grader
 from luthier.evaluation.page import render_report
 from luthier.evaluation.report import EvalReport, build_report
 from luthier.evaluation.runner import run_evaluation
-from luthier.evaluation.summaries import DataSummary, LossPoint, TrainingSummary
 from luthier.evaluation.task import build_task
+from tests.evaluation.reports import DATA, TRAINING, Made, make_findings, make_report
 from tests.support.orders import answer_all_but, index_of, order_dataset, order_json, ramble
 
 VOID = {"meta", "br", "input", "link", "img", "hr"}
 HOSTILE = (
     "</pre></script><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>\u202e\x00\x1b[2J\ud800"
 )
-
-TRAINING = TrainingSummary(
-    base="smollm2",
-    points=tuple(LossPoint(step, 2 / step) for step in range(1, 31)),
-    validation_points=(LossPoint(15, 0.4), LossPoint(30, 0.2)),
-    settings={"learning_rate": 0.0002, "target_modules": "<all>"},
-    seconds=412.3,
-    tokens=190_234,
-    tokens_per_second=461.4,
-    trainable_parameters=4_884_480,
-)
-DATA = DataSummary("orders", 300, 240, 30, 30, "data-fingerprint", {"near-duplicate": 2})
 
 
 class Page(HTMLParser):
@@ -86,11 +74,19 @@ def build(wrong: dict[int, str] | None = None, *, is_pair: bool = True, name: st
     return build_report(task, run_evaluation(engine, name, task), baseline=baseline)
 
 
+HOSTILE_MADE = Made(count=12, text=HOSTILE)
+FULL_MADE = Made(base_passes_every=9)
+FULL = make_report(FULL_MADE, findings=make_findings(FULL_MADE))
+
 PAGES = {
     "whole": render_report(build({3: order_json(3, total=1)}), training=TRAINING, data=DATA, command="luthier <eval>"),
     "bare": render_report(build()),
     "single": render_report(build({3: "no"}, is_pair=False), data=DATA),
     "hostile": render_report(build({3: HOSTILE, 4: HOSTILE * 100, 5: ""}, name=HOSTILE[:50]), training=TRAINING),
+    "full": render_report(FULL, training=TRAINING, data=DATA, command="luthier eval"),
+    "hostile everywhere": render_report(
+        make_report(HOSTILE_MADE, findings=make_findings(HOSTILE_MADE, is_bad=True)), training=TRAINING, command=HOSTILE
+    ),
 }
 
 
@@ -123,13 +119,30 @@ def test_only_the_pages_own_style_and_script_may_run(html: str) -> None:
         assert f"{tag}-src 'sha256-{digest}'" in policy
 
 
-def test_what_a_model_wrote_is_shown_and_inert() -> None:
-    page = Page(PAGES["hostile"])
+@pytest.mark.parametrize("name", ["hostile", "hostile everywhere"])
+def test_what_a_model_wrote_is_shown_and_inert(name: str) -> None:
+    page = Page(PAGES[name])
     assert page.tags.count("script") == 1
+    assert "img" not in page.tags
     assert "<script>alert(1)</script>" in page.text
     assert "⟨U+202E⟩⟨U+0000⟩⟨U+001B⟩[2J⟨U+D800⟩" in page.text
-    assert PAGES["hostile"].encode()
-    assert not re.search("[\x00-\x08\x0e-\x1f\u202e]", PAGES["hostile"])
+    assert PAGES[name].encode()
+    assert not re.search("[\x00-\x08\x0e-\x1f\u202e]", PAGES[name])
+
+
+def test_hostile_prompts_labels_and_metadata_are_inert() -> None:
+    made = Made(count=30, text=HOSTILE)
+    report = make_report(made)
+    samples = tuple(
+        replace(sample, prompt=(Message("user", HOSTILE),), tools=HOSTILE, metadata={HOSTILE: HOSTILE + str(index % 2)})
+        for index, sample in enumerate(report.samples)
+    )
+    hostile = replace(report, name=HOSTILE, samples=samples)
+    page = Page(render_report(hostile, data=replace(DATA, name=HOSTILE, findings={HOSTILE: 1})))
+    assert {"slices", "labels"} <= set(list_sections(render_report(hostile)))
+    assert page.open == []
+    assert page.tags.count("script") == 1
+    assert "img" not in page.tags
 
 
 def test_a_text_that_is_cut_says_by_how_much() -> None:
@@ -143,19 +156,115 @@ def test_an_empty_answer_is_named() -> None:
 
 
 def test_the_verdict_comes_first_with_its_reasons_and_gates() -> None:
-    report = build()
-    text = Page(render_report(report)).text
-    assert report.verdict is not None
-    places = [text.index(part) for part in ("Ship", "orders-v1 is better than smollm2.", *report.verdict.reasons)]
+    text = Page(PAGES["full"]).text
+    assert FULL.verdict is not None
+    places = [text.index(part) for part in ("Ship", "orders-v1 is better than smollm2.", *FULL.verdict.reasons)]
     assert places == sorted(places)
-    assert text.index("The gain is proven") < text.index("Accuracy")
+    assert text.index("The gain is proven") < text.index("What changed, case by case")
 
 
-def test_sections_of_what_is_not_given_vanish() -> None:
-    assert set(re.findall('section id="(.*?)"', PAGES["whole"])) == {
-        "verdict", "accuracy", "loss", "cases", "data", "run", "reproduce",
-    }  # fmt: skip
-    assert set(re.findall('section id="(.*?)"', PAGES["bare"])) == {"verdict", "accuracy", "cases", "reproduce"}
+EVERY_SECTION = [
+    "verdict", "effect", "cases", "fields", "labels", "measures", "slices", "forgetting", "contamination", "memory",
+    "judge", "calibration", "service", "training", "data", "reproduce",
+]  # fmt: skip
+
+
+def list_sections(html: str) -> list[str]:
+    return re.findall('section id="(.*?)"', html)
+
+
+def test_a_report_with_everything_has_every_section_in_order_and_a_way_to_each() -> None:
+    assert list_sections(PAGES["full"]) == EVERY_SECTION
+    navigation = re.search("<nav.*?</nav>", PAGES["full"], re.DOTALL)
+    assert navigation is not None
+    assert re.findall('href="#(.*?)"', navigation.group()) == EVERY_SECTION[1:]
+
+
+PARTS = {
+    "forgetting": "forgetting",
+    "contamination": "contamination",
+    "judge": "judge",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_section_is_gone_with_its_part(part: str) -> None:
+    without = replace(FULL, findings=replace(FULL.findings, **{part: None}))
+    assert set(list_sections(render_report(without))) == set(EVERY_SECTION) - {part, "training"}
+
+
+def test_sections_that_show_two_parts_go_with_the_last_of_them() -> None:
+    findings = FULL.findings
+    no_memory = replace(FULL, findings=replace(findings, memory=None))
+    assert "memory" in list_sections(render_report(no_memory))
+    assert "Rows it was trained on" not in render_report(no_memory)
+    neither = replace(FULL, findings=replace(findings, memory=None, canaries=None, latency=(), costs=(), uses=None))
+    assert {"memory", "service", "data"} & set(list_sections(render_report(neither))) == set()
+
+
+def test_what_follows_from_the_answers_goes_with_the_grader_that_knows_it() -> None:
+    plain = make_report(Made(count=12, has_grades=False))
+    assert {"labels", "measures", "calibration"} & set(list_sections(render_report(plain))) == set()
+
+
+def test_forgetting_that_could_not_be_measured_says_why() -> None:
+    findings = replace(FULL.findings, forgetting=None, unmeasured={"forgetting": "gpt-4o has no weights <here>"})
+    text = Page(render_report(replace(FULL, findings=findings))).text
+    assert "Not measured: gpt-4o has no weights <here>." in text
+
+
+def test_numbers_are_those_of_the_report() -> None:
+    text = Page(PAGES["full"]).text
+    comparison = FULL.comparison
+    assert comparison is not None
+    assert FULL.verdict is not None
+    for gate in FULL.verdict.gates:
+        assert f"{gate.name} {gate.measured} {gate.wanted}" in text
+    for said in (
+        f"{FULL.candidate.passed} of {FULL.candidate.total}",
+        f"{comparison.fixed} fixed",
+        f"{comparison.broken} broken",
+        "No worse by regex:^\\{",
+        "29 of 30",
+        "49 of 50 cases",
+        "1.1 s (0.9 s to 1.3 s)",
+        "This is use number 3",
+        "learning_rate 0.0002",
+    ):
+        assert said in text, said
+
+
+def test_evidence_of_leaks_and_lost_skills_stands_side_by_side() -> None:
+    report = make_report(Made(count=12), findings=make_findings(is_bad=True))
+    html = render_report(report)
+    assert Page(html).tags.count("mark") > 0
+    assert 'mark class="shared"' in html
+    assert "The training row itself is not kept." in html
+    assert "lower the learning rate" in html
+    assert "wrote the secret of canary-1" in html
+    assert '<details class="probes" open>' in html
+
+
+def test_both_answers_are_compared_with_each_other_too() -> None:
+    engine = ScriptedEngine({"smollm2": answer_all_but({}), "orders-v1": answer_all_but({2: order_json(2, total=1)})})
+    task = build_task(order_dataset(range(12)), parse_grader("json"), Sampling())
+    results = [run_evaluation(engine, model, task) for model in engine.answers]
+    html = render_report(build_report(task, results[1], baseline=results[0]))
+    assert "<del>48.5</del> <ins>1</ins>" in html
+    assert "Both gave the same answer." in html
+
+
+def test_five_hundred_cases_fit_in_a_page_that_opens_at_once() -> None:
+    report = make_report(Made(count=500, has_grades=False, text="word " * 800))
+    html = render_report(report)
+    assert len(html.encode()) < 5_000_000
+    assert html.count('<details class="case"') == 500
+
+
+def test_a_page_of_one_case_is_whole() -> None:
+    html = render_report(make_report(Made(count=1, has_grades=False)))
+    assert Page(html).open == []
+    assert "Cannot tell yet" in html
 
 
 def test_broken_cases_come_first_and_are_open() -> None:
@@ -166,7 +275,7 @@ def test_broken_cases_come_first_and_are_open() -> None:
     results = [run_evaluation(engine, model, task) for model in engine.answers]
     html = render_report(build_report(task, results[1], baseline=results[0]))
     assert re.findall('class="group" id="(.*?)"', html) == ["broken", "fixed", "both-wrong", "both-right"]
-    assert re.search(r'id="broken".*?<details class="case" open>.*?line 3<', html, re.DOTALL)
+    assert re.search(r'id="broken".*?<details class="case" id="line-3"[^>]* open>.*?line 3<', html, re.DOTALL)
 
 
 def test_missing_answers_have_a_place_of_their_own() -> None:
@@ -192,10 +301,12 @@ def test_calls_are_shown_with_the_tools_that_were_offered() -> None:
         Dataset("shop", Path("shop.jsonl"), (Example(conversation, 1),)), parse_grader("json"), Sampling()
     )
     engine = ScriptedEngine({"caller": lambda _: Message("assistant", tool_calls=(got,))})
-    page = Page(render_report(build_report(task, run_evaluation(engine, "caller", task))))
-    assert 'find, what: expected "desk", got "lamp"' in page.text
+    report = build_report(task, run_evaluation(engine, "caller", task))
+    page = Page(render_report(report))
+    assert "lamp" in report.candidate.outcomes[0].explanation
+    assert report.candidate.outcomes[0].explanation in page.text
     assert '"parameters"' in page.text
-    assert page.tags.count("mark") == 1
+    assert page.values_of("class").count("wrong") == 1 + page.text.count("unlike the reference")
 
 
 def test_costs_and_engines_are_told_where_they_differ() -> None:
@@ -211,7 +322,7 @@ def test_costs_and_engines_are_told_where_they_differ() -> None:
 
 def test_what_differs_is_highlighted() -> None:
     assert '&#34;total&#34;: <mark class="wrong">1</mark>' in PAGES["whole"]
-    assert PAGES["whole"].count("<mark") == 1
+    assert re.sub('class="legend.*?</p>', "", PAGES["whole"]).count("<mark") == 1
 
 
 def test_one_model_alone_gets_no_verdict_but_a_warning_when_it_saw_the_test() -> None:
@@ -222,12 +333,12 @@ def test_one_model_alone_gets_no_verdict_but_a_warning_when_it_saw_the_test() ->
     assert "1 test case (line 1) stood in the training data of orders-v1" in Page(render_report(seen)).text
 
 
-def test_different_prompts_are_told() -> None:
+def test_warnings_of_the_verdict_stand_at_the_top() -> None:
     report = build()
-    assert report.comparison is not None
-    other = replace(report, comparison=replace(report.comparison, same_prompts=False))
-    assert "not given identical prompts" in Page(render_report(other)).text
-    assert "not given identical prompts" not in Page(render_report(report)).text
+    assert report.verdict is not None
+    warned = replace(report, verdict=replace(report.verdict, warnings=("Their templates differ <a lot>.",)))
+    text = Page(render_report(warned)).text
+    assert text.index("Their templates differ <a lot>.") < text.index("Enough cases to decide")
 
 
 def test_graphics_and_tables_can_be_read_aloud(html: str) -> None:
@@ -240,7 +351,7 @@ def test_graphics_and_tables_can_be_read_aloud(html: str) -> None:
 
 
 def test_without_the_script_every_case_is_there_and_the_filter_is_not() -> None:
-    assert re.search(r'<p id="filter" hidden>', PAGES["whole"])
+    assert re.search(r'<div id="filter" role="search" hidden>', PAGES["whole"])
     assert PAGES["whole"].count('<details class="case"') == 12
     assert not re.search(r"<details[^>]*hidden", PAGES["whole"])
 
@@ -263,7 +374,7 @@ def test_every_colour_of_text_has_enough_contrast(scheme: int) -> None:
     block = re.findall(r":root \{(.*?)\}", PAGES["bare"], re.DOTALL)[scheme]
     colours = dict(re.findall(r"--(\w+): (#\w{6})", block))
     pairs = [(ink, ground) for ink in ("ink", "soft", "wood", "good", "bad", "open") for ground in ("paper", "field")]
-    pairs += [("ink", "wrong"), ("ink", "missing")]
+    pairs += [("ink", ground) for ground in ("wrong", "missing", "added", "shared")]
     for ink, ground in pairs:
         low, high = sorted(relative_luminance(colours[name]) for name in (ink, ground))
         assert (high + 0.05) / (low + 0.05) >= 4.5, f"{ink} on {ground}"

@@ -50,7 +50,8 @@ def test_the_numbers_stand_where_scripts_look_for_them() -> None:
     assert comparison["interval"][0] < comparison["difference"] < comparison["interval"][1]
     assert comparison["p_value"] < 0.0001
     assert document["verdict"]["decision"] == "ship"
-    assert document["verdict"]["gates"][0]["passed"] is True
+    first = document["verdict"]["gates"][0]
+    assert (first["key"], first["state"], first["passed"], first["value"]) == ("contamination", "passed", True, 0)
     assert document["minimum_detectable_gain"] == pytest.approx(0.26, abs=0.01)
     assert document["same_prompts"] is True
 

@@ -25,7 +25,8 @@ from luthier.errors import (
 )
 from luthier.evaluation.cache import OutputCache
 from luthier.evaluation.graders.registry import parse_grader
-from luthier.evaluation.runner import Contestant, judge_response, run_evaluation, run_evaluations
+from luthier.evaluation.judgement import judge_responses
+from luthier.evaluation.runner import Contestant, run_evaluation, run_evaluations
 from luthier.evaluation.task import EvalTask, build_task
 from tests.support.orders import answer_all_but, index_of, order_conversation, order_dataset, order_json, ramble
 
@@ -244,5 +245,6 @@ def test_calls_are_graded_as_calls_and_words_as_words() -> None:
 def test_what_a_server_withheld_has_failed() -> None:
     task = build_task(order_dataset(range(1)), parse_grader("regex:^"), Sampling())
     withheld = Response("", "content_filter", 1, 0, "hash")
-    assert judge_response(task.samples[0], withheld, task).grade.explanation == "withheld by the server's content filter"
-    assert judge_response(task.samples[0], withheld, task).kind == "failed"
+    (judgement,) = judge_responses(task.samples[:1], [withheld], task)
+    assert judgement.grade.explanation == "withheld by the server's content filter"
+    assert judgement.kind == "failed"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from luthier.models.catalog import Base
 
-VERDICT_EXIT_CODES = (0, 1)
+VERDICT_EXIT_CODES = (0, 1, 4)
 
 
 @pytest.fixture

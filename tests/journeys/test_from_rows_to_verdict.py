@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from luthier.models.catalog import Base
 
 ROWS = 60
+ANSWERS_ALONE = ("--no-forgetting", "--no-memory", "--no-latency")
 
 
 class Desk(NamedTuple):
@@ -62,15 +63,15 @@ def test_the_whole_way(desk: Desk) -> None:
     assert desk.ask(*tune) == tuned
 
     models = ("--model", "smollm2-135m", "--model", "orders-v1")
-    options = ("--data", "data", "--grader", "json", "--max-tokens", "100", "--report", "report.html")
-    report = desk.ask("eval", *models, *options, exit_codes=(0, 1))
+    options = ("--data", "data", "--grader", "json", "--max-tokens", "100", "--report", "report.html", *ANSWERS_ALONE)
+    report = desk.ask("eval", *models, *options, exit_codes=(4,))
     for rates in report["models"].values():
         assert rates["total"] == 6
         assert rates["interval"][0] <= rates["pass_rate"] <= rates["interval"][1]
     comparison = report["comparison"]
     gain = report["models"]["orders-v1"]["passed"] - report["models"]["smollm2-135m"]["passed"]
     assert comparison["fixed"] - comparison["broken"] == gain
-    assert report["verdict"]["decision"] in ("ship", "do_not_ship", "not_enough_data")
+    assert report["verdict"]["decision"] == "cannot_tell", "six cases ship nothing"
     assert report["verdict"]["reasons"]
     hashes = [{output["prompt_hash"] for output in case["outputs"].values()} for case in report["cases"]]
     assert all(len(each) == 1 for each in hashes), "base and tuned model must see identical tokens"
@@ -91,7 +92,7 @@ def test_training_rows_in_the_test_void_the_verdict(desk: Desk) -> None:
     """The same model, judged on what it was trained on."""
     result = desk.ask(
         "eval", "--model", "smollm2-135m", "--model", "orders-v1", "--data", "data/train.jsonl",
-        "--grader", "json", "--max-tokens", "60", exit_codes=(1,),
+        "--grader", "json", "--max-tokens", "60", *ANSWERS_ALONE, exit_codes=(1,),
     )  # fmt: skip
     assert result["verdict"]["decision"] == "do_not_ship"
     assert "48 of the 48 test cases" in " ".join(result["verdict"]["reasons"])

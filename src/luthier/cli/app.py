@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from luthier import __version__
-from luthier.cli import data, jobs, keys, output
+from luthier.cli import data, evals, jobs, judge, keys, output
+from luthier.cli.advise import advise
 from luthier.cli.chat import chat
 from luthier.cli.check import check
 from luthier.cli.convert import convert
@@ -60,6 +61,19 @@ jobs_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(jobs_app, name="jobs")
+judge_app = typer.Typer(
+    help="Hold a model that judges others against people, before its word counts.",
+    epilog="\b\nExample:\n  luthier judge sheet --out labels.csv",
+    rich_markup_mode=None,
+)
+app.add_typer(judge_app, name="judge")
+
+evals_app = typer.Typer(
+    help="Bring OpenAI's evals to a server, and run them there.",
+    epilog="\b\nExample:\n  luthier evals list",
+    rich_markup_mode=None,
+)
+app.add_typer(evals_app, name="evals")
 
 
 def _add(
@@ -83,6 +97,7 @@ _add(preview, "luthier preview orders.jsonl --line 3 --html preview.html")
 _add(recipes, "luthier recipes")
 _add(estimate, "luthier estimate orders.jsonl --set epochs=2", kind=SettingsCommand)
 _add(tune, "luthier tune orders.jsonl --name orders-a --set epochs=2", kind=SettingsCommand)
+_add(advise, "luthier advise orders.jsonl --grader json --target 0.9 --report advise.html")
 _add(evaluate, "luthier eval --model smollm2-135m --model orders-a --data data --grader json", name="eval")
 _add(chat, "luthier chat orders-a --message 'Extract: Zoe ordered 2 lamps.'")
 _add(serve, "luthier serve --alias gpt-4o-mini-2024-07-18=smollm2-135m")
@@ -98,6 +113,9 @@ _add(data.show, "luthier data show orders", group=data_app)
 _add(data.diff, "luthier data diff orders@1 orders@2", group=data_app)
 _add(data.log, "luthier data log orders", group=data_app)
 _add(data.write, "luthier data write orders@1 old.jsonl", group=data_app)
+_add(data.canaries, "luthier data canaries data --out data-canaries", group=data_app)
+_add(judge.sheet, "luthier judge sheet --out labels.csv", group=judge_app)
+_add(judge.check, "luthier judge check labels.csv --data data --grader judge.json", group=judge_app)
 _add(keys.create, "luthier keys create --role member --name ci --json", group=keys_app)
 _add(keys.list_, "luthier keys list", name="list", group=keys_app)
 _add(keys.revoke, "luthier keys revoke key_01m2n3p4", group=keys_app)
@@ -108,9 +126,15 @@ _add(jobs.follow, "luthier jobs follow ftjob-01m2n3p4", group=jobs_app)
 _add(jobs.cancel, "luthier jobs cancel ftjob-01m2n3p4", group=jobs_app)
 _add(jobs.pause, "luthier jobs pause ftjob-01m2n3p4", group=jobs_app)
 _add(jobs.resume, "luthier jobs resume ftjob-01m2n3p4", group=jobs_app)
+_add(evals.import_, "luthier evals import evals.json --judge orders-a", name="import", group=evals_app)
+_add(evals.list_, "luthier evals list --json", name="list", group=evals_app)
+_add(evals.runs, "luthier evals runs eval_01m2n3p4", group=evals_app)
+_add(evals.run, "luthier evals run eval_01m2n3p4 run.json --model orders-a", group=evals_app)
 
 
+@evals_app.callback(invoke_without_command=True)
 @jobs_app.callback(invoke_without_command=True)
+@judge_app.callback(invoke_without_command=True)
 @keys_app.callback(invoke_without_command=True)
 @data_app.callback(invoke_without_command=True)
 def show_group_help(context: typer.Context) -> None:

@@ -20,16 +20,14 @@ def demo(
     """Show the whole loop on 300 example orders.
 
     Checks and splits the orders, tunes a small model on them and compares it with its base, in a few
-    minutes. The exit code is 0 when the verdict is "ship".
+    minutes. The exit code is that of the verdict: 0 to ship, 1 not to ship, 4 when it cannot tell.
     """
     from luthier import pipeline
     from luthier.cli.progress import show_progress
-    from luthier.cli.render import render_demo
+    from luthier.cli.render_evaluation import render_demo
 
     with show_progress() as progress:
         result = pipeline.demo(report=report, progress=progress)
-    verdict = result.report.verdict
     document = {"model": result.model.name, "report": str(report), **result.report.to_json()}
-    is_good = verdict is not None and verdict.decision == "ship"
-    text = render_demo(result, page=report, program=output.program_name())
-    output.emit(document, text, as_json=as_json, is_good=is_good)
+    text = render_demo(result, files=pipeline.ReportFiles(page=report), program=output.program_name())
+    output.emit_verdict(document, text, result.report.verdict, as_json=as_json)

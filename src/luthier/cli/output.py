@@ -23,6 +23,7 @@ from luthier.errors import (
     RunInterrupted,
     UsageError,
 )
+from luthier.evaluation.gates.gate import EXIT_CODES as VERDICT_CODES
 from luthier.tokens.visible import make_visible
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.text import Text
+
+    from luthier.evaluation.verdict import Verdict
 
 FINDINGS, USAGE, MACHINE = 1, 2, 3
 INTERRUPTED, CLOSED_PIPE = 130, 141  # 128 and the number of SIGINT and SIGPIPE, as a shell reports them
@@ -44,7 +47,7 @@ EXIT_CODES: tuple[tuple[type[LuthierError], int], ...] = (
 ROWS_SHOWN = 20
 COLOURS = {
     r"^error:|\berror\b(?= LD\d)|^verdict: do not ship|^fail\b": "red",
-    r"^warning:|\bwarning\b(?= LD\d)|^verdict: not enough data|^warn\b": "yellow",
+    r"^warning:|\bwarning\b(?= LD\d)|^verdict: cannot tell|^warn\b": "yellow",
     r"^verdict: ship|^ok\b": "green",
     r"^ *hint:|\binfo\b(?= LD\d)": "cyan",
 }
@@ -89,6 +92,13 @@ def emit(document: dict[str, Any], text: str | Sequence[Styled], *, as_json: boo
     write(json.dumps(document, indent=2) if as_json else text)
     if not is_good:
         leave(FINDINGS)
+
+
+def emit_verdict(document: dict[str, Any], text: str, verdict: Verdict | None, *, as_json: bool) -> None:
+    """Prints a report; what was decided is the exit code, and without a verdict it is 0."""
+    write(json.dumps(document, indent=2) if as_json else text)
+    if verdict is not None and verdict.decision != "ship":
+        leave(VERDICT_CODES[verdict.decision])
 
 
 def leave(code: int) -> NoReturn:

@@ -22,9 +22,10 @@ document, and so is an error: `{"error": {"code", "message", "hint", "rows"}}`.
 | exit code | meaning |
 | --- | --- |
 | 0 | it worked, and the answer is good |
-| 1 | findings, data that cannot be used, training that diverged, or a verdict other than "ship" |
+| 1 | findings, data that cannot be used, training that diverged, or the verdict "do not ship" |
 | 2 | the command was used wrongly |
 | 3 | the machine lacks something: disk, memory, network |
+| 4 | the verdict is "cannot tell yet" |
 | 130 | stopped with Ctrl-C; a run goes on when the same command is given again |
 | 141 | the reader of stdout went away |
 

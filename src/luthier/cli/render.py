@@ -6,20 +6,15 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from luthier.cli.render_proof import render_proof
-from luthier.evaluation.wording import phrase_dollars, phrase_fraction, phrase_p_value, phrase_points, phrase_seconds
+from luthier.evaluation.wording import phrase_seconds
 from luthier.training.planning.choices import Choice, list_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from luthier.doctor import Check
-    from luthier.evaluation.compare import Comparison
-    from luthier.evaluation.report import EvalReport
-    from luthier.evaluation.verdict import Verdict
     from luthier.models.registry import TunedModel
-    from luthier.pipeline import DemoResult
     from luthier.store.catalog import ModelRecord, RunRecord
 
 FINGERPRINT_SHOWN = 12
@@ -45,52 +40,6 @@ def _describe_loss(metrics: dict[str, Any]) -> str:
     if "validation_loss" in metrics:
         return f"validation loss {metrics['validation_loss']:.4f}"
     return f"training loss {metrics['training_loss']:.4f}"
-
-
-def render_evaluation(report: EvalReport, *, page: Path | None = None) -> str:
-    parts = [format_table(_list_columns(report)), *_describe_engines(report)]
-    if report.comparison is not None and report.verdict is not None:
-        parts += ["", _describe_comparison(report.comparison), "", *render_verdict(report.verdict)]
-    if page is not None:
-        parts += ["", f"report: {page}"]
-    return "\n".join(parts)
-
-
-def _list_columns(report: EvalReport) -> list[tuple[str, ...]]:
-    """One row for each model; missing answers and costs get a column where there are any."""
-    results = report.results
-    columns = [
-        ("model", *(result.model for result in results)),
-        ("passed", *(f"{result.passed} of {result.total}" for result in results)),
-        ("rate", *(phrase_fraction(result.pass_rate) for result in results)),
-        ("95% interval", *(" to ".join(map(phrase_fraction, result.interval)) for result in results)),
-    ]
-    if any(result.unanswered for result in results):
-        columns.append(("no answer", *(str(result.unanswered) for result in results)))
-    if any(result.cost_dollars != 0 for result in results):
-        columns.append(("cost", *(phrase_dollars(result.cost_dollars) for result in results)))
-    return list(zip(*columns, strict=True))
-
-
-def _describe_engines(report: EvalReport) -> list[str]:
-    engines = dict.fromkeys(result.manifest.engine for result in report.results)
-    if len(engines) == 1:
-        return []
-    return ["", f"measured by different engines, {' and '.join(engines)}: a part of the difference may be theirs"]
-
-
-def render_demo(result: DemoResult, *, page: Path, program: str) -> str:
-    model = result.model
-    return "\n".join(
-        [
-            render_evaluation(result.report, page=page),
-            "",
-            "try next:",
-            f"  {program} chat {model.name} --message 'Extract: Zoe ordered 2 lamps for $31.00 on May 4.'",
-            f"  {program} show {model.name}",
-            f"  {program} tune YOUR.jsonl --base {model.card.base}",
-        ]
-    )
 
 
 def describe_models(records: Sequence[ModelRecord], bases: Mapping[str, bool]) -> dict[str, Any]:
@@ -186,18 +135,6 @@ def format_table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _describe_comparison(comparison: Comparison) -> str:
-    low, high = (phrase_points(bound) for bound in comparison.interval)
-    return (
-        f"fixed {comparison.fixed}, broke {comparison.broken}: {phrase_points(comparison.difference)} "
-        f"(95% interval {low} to {high}, {phrase_p_value(comparison.p_value)})"
-    )
-
-
-def render_verdict(verdict: Verdict) -> list[str]:
-    return [f"verdict: {verdict.decision.replace('_', ' ')}", *(f"  {reason}" for reason in verdict.reasons)]
 
 
 def _draw_tree(values: Mapping[str, Any], *, depth: int = 0) -> list[str]:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luthier.cli.render import format_table, render_evaluation, render_verdict
+from luthier.cli.render import format_table
+from luthier.cli.render_evaluation import render_evaluation, render_verdict
 from luthier.evaluation.wording import phrase_fraction
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from luthier.evaluation.ordering import PairComparison
     from luthier.evaluation.preference_report import PreferenceReport
     from luthier.evaluation.report import EvalReport
+    from luthier.pipeline import ReportFiles
 
 
-def render_measurement(report: EvalReport | PreferenceReport, *, page: Path | None = None) -> str:
+def render_measurement(report: EvalReport | PreferenceReport, *, files: ReportFiles | None = None) -> str:
     from luthier.evaluation.preference_report import PreferenceReport
 
     if isinstance(report, PreferenceReport):
         return render_order(report)
-    return render_evaluation(report, page=page)
+    return render_evaluation(report, files=files)
 
 
 def render_order(report: PreferenceReport) -> str:

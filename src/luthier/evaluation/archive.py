@@ -20,12 +20,17 @@ class Report(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
 
-def keep_report(home: Home, report: Report) -> str:
-    """The fingerprint of the report's manifest; the report itself lies in a blob, whole."""
+def keep_report(home: Home, report: Report, *, is_final: bool = False) -> str:
+    """The fingerprint of the report's manifest; the report itself lies in a blob, whole.
+
+    A final report is the one use of its test that was to be the last.
+    """
     document = report.to_json()
     manifest = {
         "kind": "report",
         "blob": home.blobs.put(canonical_json(document).encode("utf-8", "surrogatepass")),
+        "candidate": document["candidate"],
+        "final": is_final,
         **{key: document[key] for key in ("name", "models", "comparison", "verdict", "manifests")},
     }
     judged = set(document["models"])

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from luthier.evaluation.documents import MANIFEST, describe_verdict
+from luthier.evaluation.gates.cases import FEWEST_CASES
+from luthier.evaluation.gates.gate import Gate, Ruling, choose_state
+from luthier.evaluation.gates.quality import SIGNIFICANCE
 from luthier.evaluation.ordering import PairComparison, PairResult, PairSample, compare_leans
-from luthier.evaluation.report import MANIFEST, describe_verdict
-from luthier.evaluation.verdict import FEWEST_CASES, SIGNIFICANCE, Gate, Ruling, Verdict
+from luthier.evaluation.verdict import Verdict
 from luthier.evaluation.wording import phrase_cases, phrase_fraction, phrase_lines, phrase_p_value
 
 FORMAT = "preference-1"
@@ -113,27 +116,54 @@ def _judge(baseline: PairResult, candidate: PairResult, comparison: PairComparis
     lines = sorted({*baseline.trained_on_lines, *candidate.trained_on_lines})
     total = comparison.total
     yield Ruling(
-        Gate("Pairs are new to both models", f"{len(lines)} of {total} seen in training", "0", not lines),
-        "do_not_ship",
+        Gate(
+            "contamination",
+            "Pairs are new to both models",
+            f"{len(lines)} of {total} seen in training",
+            "0",
+            choose_state(is_good=not lines),
+            value=len(lines),
+            limit=0,
+        ),
         f"{len(lines)} of the {total} prompts ({phrase_lines(lines)}) stood in the training data, so this says nothing "
         "about new ones; test on rows that were kept apart.",
     )
     yield Ruling(
-        Gate("Enough pairs to decide", phrase_cases(total, "pair"), f"at least {FEWEST_CASES}", total >= FEWEST_CASES),
-        "not_enough_data",
+        Gate(
+            "cases",
+            "Enough pairs to decide",
+            phrase_cases(total, "pair"),
+            f"at least {FEWEST_CASES}",
+            choose_state(is_good=total >= FEWEST_CASES, otherwise="cannot_tell"),
+            value=total,
+            limit=FEWEST_CASES,
+        ),
         f"With {phrase_cases(total, 'pair')} no result, however good, can be told from luck; at least {FEWEST_CASES} "
         "are needed.",
     )
     evidence = f"{comparison.right} right, {comparison.wrong} wrong, {phrase_p_value(comparison.p_value)}"
+    share = comparison.right / total
     is_sure = comparison.p_value < SIGNIFICANCE
     is_worse = is_sure and comparison.wrong > comparison.right
     yield Ruling(
-        Gate("Not proven to lean the wrong way", evidence, "no loss with p < 0.05", not is_worse),
-        "do_not_ship",
+        Gate(
+            "loss",
+            "Not proven to lean the wrong way",
+            evidence,
+            "no loss with p < 0.05",
+            choose_state(is_good=not is_worse),
+            value=share,
+        ),
         f"{candidate.model} leans towards the rejected answers, more than luck explains.",
     )
     yield Ruling(
-        Gate("The lean is proven", evidence, "more right than wrong with p < 0.05", is_sure and not is_worse),
-        "not_enough_data",
+        Gate(
+            "gain",
+            "The lean is proven",
+            evidence,
+            "more right than wrong with p < 0.05",
+            choose_state(is_good=is_sure and not is_worse, otherwise="cannot_tell"),
+            value=share,
+        ),
         "The difference may be luck: more pairs would be needed to tell.",
     )

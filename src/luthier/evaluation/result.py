@@ -18,7 +18,11 @@ OutcomeKind = Literal["passed", "failed", "truncated", "unanswered", "ungraded"]
 
 @dataclass(frozen=True, slots=True)
 class EvalManifest:
-    """Everything that a result depends on; two results with equal manifests are equal."""
+    """Everything that a result depends on; two results with equal manifests are equal.
+
+    `grader_hash` is that of what the graders are, file contents included; `cases_hash` that of what is asked, what is
+    wanted and which cases belong together; `prompts_hash` that of the token ids that the model was given, case by case.
+    """
 
     task: str
     data_fingerprint: str
@@ -31,6 +35,10 @@ class EvalManifest:
     template_hash: str
     structure: Structure | None = None
     criteria: tuple[str, ...] = ()
+    grader_hash: str = ""
+    cases_hash: str = ""
+    prompts_hash: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,11 @@ class ModelResult:
     @property
     def pass_rate(self) -> float:
         return self.passed / self.total
+
+    @property
+    def mean_score(self) -> float:
+        """From 0 to 1; what was not measured scores 0."""
+        return sum(outcome.score for outcome in self.outcomes) / self.total
 
     @property
     def truncated_fraction(self) -> float:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from luthier import __version__
+from luthier.conversation import fingerprint_json
 from luthier.engine.asking import await_each
 from luthier.engine.protocol import PromptHasher, Request
 from luthier.errors import DataError, DeadlineExceeded, InvalidRequest, LuthierError
 from luthier.evaluation.cache import cache_key, is_repeatable
-from luthier.evaluation.graders.protocol import Grade, Output
-from luthier.evaluation.graders.tool_calls import grade_calls
+from luthier.evaluation.graders.protocol import find_definition
+from luthier.evaluation.judgement import judge_responses, list_graders
 from luthier.evaluation.result import EvalManifest, ModelResult, Outcome
 
 if TYPE_CHECKING:
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 
     from luthier.engine.protocol import Engine, ModelIdentity, Response
     from luthier.evaluation.cache import OutputCache
-    from luthier.evaluation.graders.protocol import Grader
-    from luthier.evaluation.result import OutcomeKind
+    from luthier.evaluation.judgement import Judgement
     from luthier.evaluation.task import EvalTask, Sample
 
 CONCERNS_ONE_SAMPLE = (DataError, DeadlineExceeded, InvalidRequest)
@@ -144,88 +145,57 @@ def close_sitting(sitting: Sitting, task: EvalTask) -> ModelResult:
     first = sitting.outcomes[0]
     if isinstance(first, LuthierError) and all(isinstance(each, LuthierError) for each in sitting.outcomes.values()):
         raise first
-    outcomes = tuple(
-        judge_outcome(sample, sitting.outcomes[place], task, sitting.identity)
-        for place, sample in enumerate(task.samples)
-    )
-    return ModelResult(describe_conditions(sitting.contestant.engine, sitting.identity, task), outcomes)
+    responses = {place: outcome for place, outcome in sitting.outcomes.items() if not isinstance(outcome, LuthierError)}
+    samples = [task.samples[place] for place in responses]
+    judgements = dict(zip(responses, judge_responses(samples, list(responses.values()), task), strict=True))
+    outcomes = []
+    for place, sample in enumerate(task.samples):
+        outcome, has_seen = sitting.outcomes[place], sample.fingerprint in sitting.identity.trained_on
+        if isinstance(outcome, LuthierError):
+            outcomes.append(record_silence(sample, outcome, was_trained_on=has_seen))
+        else:
+            outcomes.append(record_answer(sample, outcome, judgements[place], was_trained_on=has_seen))
+    conditions = describe_conditions(sitting.contestant.engine, sitting.identity, task)
+    prompts = fingerprint_json([outcome.prompt_hash for outcome in outcomes])
+    return ModelResult(replace(conditions, prompts_hash=prompts), tuple(outcomes))
 
 
-def judge_outcome(sample: Sample, outcome: Response | LuthierError, task: EvalTask, identity: ModelIdentity) -> Outcome:
-    was_trained_on = sample.fingerprint in identity.trained_on
-    if isinstance(outcome, LuthierError):
-        return Outcome(
-            sample_id=sample.id,
-            line=sample.line,
-            output="",
-            kind="unanswered",
-            explanation=outcome.message,
-            prompt_hash="",
-            prompt_tokens=0,
-            completion_tokens=0,
-            was_trained_on=was_trained_on,
-            error=outcome.code,
-        )
-    judgement = judge_response(sample, outcome, task)
+def record_silence(sample: Sample, error: LuthierError, *, was_trained_on: bool) -> Outcome:
     return Outcome(
         sample_id=sample.id,
         line=sample.line,
-        output=outcome.text,
-        kind=judgement.kind,
-        explanation=judgement.grade.explanation,
-        prompt_hash=outcome.prompt_hash,
-        prompt_tokens=outcome.prompt_tokens,
-        completion_tokens=outcome.completion_tokens,
+        output="",
+        kind="unanswered",
+        explanation=error.message,
+        prompt_hash="",
+        prompt_tokens=0,
+        completion_tokens=0,
         was_trained_on=was_trained_on,
-        tool_calls=outcome.tool_calls,
-        cost_dollars=outcome.cost_dollars,
-        error=judgement.grade.error,
-        score=judgement.grade.points if judgement.kind in ("passed", "failed") else 0.0,
-        fields=judgement.grade.fields,
-        label=judgement.grade.label,
-        others=judgement.others,
-        mean_log_prob=find_mean_log_prob(outcome),
+        error=error.code,
     )
 
 
-class Judgement(NamedTuple):
-    """`others` are by the task's further criteria."""
-
-    kind: OutcomeKind
-    grade: Grade
-    others: tuple[Grade, ...]
-
-
-def judge_response(sample: Sample, response: Response, task: EvalTask) -> Judgement:
-    """What is cut off or withheld passes nothing, but is graded, so that its fields are counted."""
-    grades = [grade_response(sample, response, grader) for grader in list_graders(task)]
-    lost = find_loss(response)
-    if lost is not None:
-        kind: OutcomeKind = "truncated" if response.finish_reason == "length" else "failed"
-        grades = [each._replace(passed=False, explanation=lost, score=0.0, error="") for each in grades]
-    elif grades[0].error:
-        kind = "ungraded"
-    else:
-        kind = "passed" if grades[0].passed else "failed"
-    return Judgement(kind, grades[0], tuple(grades[1:]))
-
-
-def find_loss(response: Response) -> str | None:
-    if response.finish_reason == "length":
-        return f"cut off after {response.completion_tokens} tokens, so not graded"
-    return "withheld by the server's content filter" if response.finish_reason == "content_filter" else None
-
-
-def list_graders(task: EvalTask) -> list[Grader]:
-    return [task.grader, *(criterion.grader for criterion in task.criteria)]
-
-
-def grade_response(sample: Sample, response: Response, grader: Grader) -> Grade:
-    if sample.reference_calls:
-        return grade_calls(response.tool_calls, sample.reference_calls)
-    if response.tool_calls:
-        return Grade(False, f"calls {response.tool_calls[0].name} where the reference answers in words")
-    return grader.grade(Output(response.text), sample)
+def record_answer(sample: Sample, response: Response, judgement: Judgement, *, was_trained_on: bool) -> Outcome:
+    grade = judgement.grade
+    return Outcome(
+        sample_id=sample.id,
+        line=sample.line,
+        output=response.text,
+        kind=judgement.kind,
+        explanation=grade.explanation,
+        prompt_hash=response.prompt_hash,
+        prompt_tokens=response.prompt_tokens,
+        completion_tokens=response.completion_tokens,
+        was_trained_on=was_trained_on,
+        tool_calls=response.tool_calls,
+        cost_dollars=response.cost_dollars,
+        error=grade.error,
+        score=grade.points if judgement.kind in ("passed", "failed") else 0.0,
+        fields=grade.fields,
+        label=grade.label,
+        others=judgement.others,
+        mean_log_prob=find_mean_log_prob(response),
+    )
 
 
 def find_mean_log_prob(response: Response) -> float | None:
@@ -246,4 +216,12 @@ def describe_conditions(engine: Engine, identity: ModelIdentity, task: EvalTask)
         template_hash=identity.template_hash,
         structure=task.structure,
         criteria=tuple(criterion.grader.name for criterion in task.criteria),
+        grader_hash=fingerprint_json([find_definition(grader) for grader in list_graders(task)]),
+        cases_hash=fingerprint_json([describe_sample(sample) for sample in task.samples]),
+        version=__version__,
     )
+
+
+def describe_sample(sample: Sample) -> list[Any]:
+    calls = [[call.name, call.arguments] for call in sample.reference_calls]
+    return [sample.id, sample.fingerprint, sample.reference, calls, sample.cluster]

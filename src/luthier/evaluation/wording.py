@@ -58,3 +58,30 @@ def phrase_seconds(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def phrase_count(count: float) -> str:
+    """`1,240`: a mean of counts is shown without what stands behind the point, once it is above ten."""
+    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}".removesuffix(".0")
+
+
+def phrase_range(low: float, high: float) -> str:
+    """`77.3% to 100%`."""
+    return f"{phrase_fraction(low)} to {phrase_fraction(high)}"
+
+
+def phrase_points_range(low: float, high: float) -> str:
+    """`+52.1 to +91.7 points`."""
+    return f"{phrase_points(low).split()[0]} to {phrase_points(high)}"
+
+
+def phrase_signed(value: float, unit: str = "") -> str:
+    """`+0.013 nat`: a difference of a measure that is no fraction."""
+    number = f"{value:+.2g}" if abs(value) < 1 else f"{value:+.1f}"
+    number = "0" if float(number) == 0 else number.replace("-", "−")
+    return f"{number} {unit}".rstrip()
+
+
+def phrase_score(score: float) -> str:
+    """`0.93`: a score between 0 and 1, or a correlation between -1 and 1."""
+    return f"{score:.2f}".replace("-", "−")

@@ -6,16 +6,21 @@ is imported where it is used, so that checking a file does not wait for it.
 
 from __future__ import annotations
 
+from luthier.pipeline.advising import AdviceWish, advise, write_advice_markdown, write_advice_page
 from luthier.pipeline.answering import build_request, chat, find_system_prompt, stream
+from luthier.pipeline.canaries import plant_canaries
 from luthier.pipeline.checking import check, explain_rule, list_rules, mend, refuse_log, write_sarif
 from luthier.pipeline.conversion import convert
 from luthier.pipeline.curation import curate
 from luthier.pipeline.data import load_test_set, split
 from luthier.pipeline.demo import DemoResult, demo
 from luthier.pipeline.engines import EngineKind, start_engine, use_engine
-from luthier.pipeline.evaluation import compare, evaluate, fetch_bases, write_report
+from luthier.pipeline.evaluating.pages import ReportFiles, write_files, write_report
+from luthier.pipeline.evaluating.plan import EvalChoices
+from luthier.pipeline.evaluation import compare, evaluate, fetch_bases
 from luthier.pipeline.home import open_home
 from luthier.pipeline.jobs import JobChange, JobDesk, follow_job, open_jobs
+from luthier.pipeline.judging import check_labels, write_label_sheet
 from luthier.pipeline.kept import list_bases, list_models, list_runs, show
 from luthier.pipeline.keys import OwnKey, create_key, ensure_own_key, list_keys, read_own_key, revoke_key
 from luthier.pipeline.preference import measure, order_pairs
@@ -30,16 +35,21 @@ from luthier.pipeline.versions import add_data, diff_data, find_data, list_data,
 
 __all__ = [
     "DEFAULT_BASE",
+    "AdviceWish",
     "DemoResult",
     "EngineKind",
+    "EvalChoices",
     "JobChange",
     "JobDesk",
     "OwnKey",
     "Progress",
+    "ReportFiles",
     "add_data",
+    "advise",
     "build_request",
     "chat",
     "check",
+    "check_labels",
     "compare",
     "convert",
     "create_job",
@@ -74,6 +84,7 @@ __all__ = [
     "open_meter",
     "open_shelf",
     "order_pairs",
+    "plant_canaries",
     "preview",
     "reach_models",
     "read_own_key",
@@ -89,7 +100,11 @@ __all__ = [
     "stream",
     "tune",
     "use_engine",
+    "write_advice_markdown",
+    "write_advice_page",
     "write_data",
+    "write_files",
+    "write_label_sheet",
     "write_preview",
     "write_report",
     "write_sarif",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from luthier.data.examples import example_path
 from luthier.pipeline.checking import check
 from luthier.pipeline.data import split
-from luthier.pipeline.evaluation import compare, write_report
+from luthier.pipeline.evaluating.pages import write_report
+from luthier.pipeline.evaluation import compare
 from luthier.pipeline.home import open_home
 from luthier.pipeline.progress import Progress
 from luthier.pipeline.training import DEFAULT_BASE, tune
@@ -43,5 +44,5 @@ def demo(*, report: Path, home: Home | None = None, progress: Progress = Progres
     model = tune(data, recipe="orders", home=home, progress=progress)
     progress.start_stage("compare")
     result = compare(DEFAULT_BASE, model.name, data, grader="json", home=home, progress=progress)
-    write_report(result, report, data=data, home=home)
+    write_report(result, report, data=data, home=home, choices={"grader": "json"})
     return DemoResult(checked, splits, model, result)

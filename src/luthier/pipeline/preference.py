@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,20 @@ from luthier.engine.protocol import Sampling
 from luthier.errors import UsageError
 from luthier.pipeline.data import load_test_set
 from luthier.pipeline.engines import EngineKind, start_torch
-from luthier.pipeline.evaluation import compare, evaluate, write_report
+from luthier.pipeline.evaluating.pages import NO_FILES, ReportFiles, write_files
+from luthier.pipeline.evaluating.plan import EvalPlan, build_plan
+from luthier.pipeline.evaluation import compare, evaluate
 from luthier.pipeline.home import open_home
 from luthier.pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
     from luthier.engine.protocol import Scorer
     from luthier.evaluation.preference_report import PreferenceReport
     from luthier.evaluation.report import EvalReport
+    from luthier.pipeline.evaluating.plan import EvalChoices
     from luthier.store.home import Home
 
 
@@ -28,36 +33,25 @@ def measure(
     models: Sequence[str],
     data: Path | str,
     *,
-    grader: str | None = None,
-    sampling: Sampling = Sampling(),
-    structure: str | None = None,
     engine: EngineKind = "torch",
-    page: Path | None = None,
+    files: ReportFiles = NO_FILES,
     home: Home | None = None,
     progress: Progress = Progress(),
+    **choices: Unpack[EvalChoices],
 ) -> EvalReport | PreferenceReport:
     """One model, or two with the baseline first. Without a grader the rows decide what is measured: single answers are
     graded by exact, and of pairs of answers it is seen which one the models lean to.
 
-    `page` is where to write graded answers for reading; raises UsageError for it, a `structure` or another engine when
-    nothing is graded.
+    `files` are written for graded answers; raises UsageError for them, or for a choice about answers, when nothing is
+    graded.
     """
     home = home or open_home()
-    if grader is None and load_test_set(Path(data)).is_preference:
-        _refuse_what_writes(page=page, structure=structure, engine=engine)
+    if "grader" not in choices and load_test_set(Path(data)).is_preference:
+        _refuse_what_writes(files, choices, engine=engine)
         return order_pairs(models, data, home=home, progress=progress)
     judge = partial(evaluate if len(models) == 1 else compare, *models)
-    report = judge(
-        data,
-        grader=grader or "exact",
-        sampling=sampling,
-        structure=structure,
-        engine=engine,
-        home=home,
-        progress=progress,
-    )
-    if page is not None:
-        write_report(report, page, data=data, structure=structure, home=home)
+    report = judge(data, engine=engine, home=home, progress=progress, **choices)
+    write_files(report, files, data=data, home=home, choices=choices)
     return report
 
 
@@ -90,14 +84,15 @@ def order_pairs(
     return report
 
 
-def _refuse_what_writes(*, page: Path | None, structure: str | None, engine: EngineKind) -> None:
-    if page is not None:
+def _refuse_what_writes(files: ReportFiles, choices: EvalChoices, *, engine: EngineKind) -> None:
+    if any(files):
         raise UsageError(
             "a page shows answers that were graded, and pairs of answers are put in order without writing any",
-            hint="leave --report out, or grade answers against the preferred ones with --grader",
+            hint="leave --report, --markdown and --verdict out, or grade answers against the preferred ones with "
+            "--grader",
         )
-    if structure is not None or engine != "torch":
+    if replace(build_plan(choices), sampling=Sampling()) != EvalPlan() or engine != "torch":
         raise UsageError(
             "pairs of answers are put in order by the weights themselves, without writing any",
-            hint="leave --structure and --engine out, or grade answers against the preferred ones with --grader",
+            hint="leave out what concerns answers, or grade answers against the preferred ones with --grader",
         )

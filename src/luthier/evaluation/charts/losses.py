@@ -1,82 +1,20 @@
-"""Measured numbers become SVG that stretches to any width without its letters shrinking."""
+"""The losses of a run become one curve, whatever its length."""
 
 from __future__ import annotations
 
-from math import floor, isfinite, log10
-from typing import TYPE_CHECKING, NamedTuple
+from math import isfinite
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from luthier.evaluation.charts.scale import Scale, nice_ticks
 from luthier.evaluation.summaries import LossPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from luthier.stats.intervals import Interval
-
-BAR_HEIGHT = 26  # pixels
 PLOT_HEIGHT = 240  # pixels
 MOST_POINTS = 600  # more than a screen can show apart
-NOTHING = Markup("")
-
-
-class Scale(NamedTuple):
-    """Places a value between `low` and `high` on a line from 0 to 100 percent."""
-
-    low: float
-    high: float
-
-    def place(self, value: float) -> float:
-        return round(100 * (value - self.low) / (self.high - self.low), 3)
-
-
-RATE_SCALE = Scale(0.0, 1.0)
-DIFFERENCE_SCALE = Scale(-1.0, 1.0)
-
-
-def draw_rate(rate: float, interval: Interval, title: str, *, is_candidate: bool) -> Markup:
-    """A bar from 0 to the pass rate with its interval as a whisker."""
-    kind = "bar candidate" if is_candidate else "bar"
-    bar = Markup('<rect class="{}" x="0" y="3" width="{}%" height="20"/>').format(kind, RATE_SCALE.place(rate))
-    return draw_strip(title, RATE_SCALE, interval, below=bar)
-
-
-def draw_difference(difference: float, interval: Interval, title: str) -> Markup:
-    """A point between -100 and +100 points with its interval as a whisker, and a line at no difference."""
-    mark = Markup(
-        '<line class="zero" x1="50%" x2="50%" y1="-4" y2="30"/><circle class="dot" cx="{}%" cy="13" r="5"/>'
-    ).format(DIFFERENCE_SCALE.place(difference))
-    return draw_strip(title, DIFFERENCE_SCALE, interval, above=mark)
-
-
-def draw_strip(
-    title: str, scale: Scale, interval: Interval, *, below: Markup = NOTHING, above: Markup = NOTHING
-) -> Markup:
-    """A track as wide as the scale, and on it the whisker of the interval between two marks."""
-    low, high = scale.place(interval.low), scale.place(interval.high)
-    return Markup(
-        '<svg class="strip" width="100%" height="{height}" role="img"><title>{title}</title>'
-        "<desc>The whisker is the 95 percent interval.</desc>"
-        '<rect class="track" x="0" y="3" width="100%" height="20"/>{below}'
-        '<line class="whisker" x1="{low}%" x2="{high}%" y1="13" y2="13"/>'
-        '<line class="whisker" x1="{low}%" x2="{low}%" y1="7" y2="19"/>'
-        '<line class="whisker" x1="{high}%" x2="{high}%" y1="7" y2="19"/>{above}</svg>'
-    ).format(height=BAR_HEIGHT, title=title, low=low, high=high, below=below, above=above)
-
-
-def draw_axis(labels: Sequence[str]) -> Markup:
-    """Labels at even distances, the first and last kept inside the width."""
-    last = len(labels) - 1
-    anchors = {0: "start", last: "end"}
-    texts = [
-        Markup('<text x="{}%" y="12" text-anchor="{}">{}</text>').format(
-            round(100 * index / last, 2), anchors.get(index, "middle"), label
-        )
-        for index, label in enumerate(labels)
-    ]
-    return Markup('<svg class="strip axis" width="100%" height="16" aria-hidden="true">{}</svg>').format(
-        Markup("").join(texts)
-    )
 
 
 def draw_losses(points: Sequence[LossPoint], validation_points: Sequence[LossPoint]) -> Markup:
@@ -148,16 +86,6 @@ def points_per_mean(count: int) -> int:
 
 def keep_finite(points: Sequence[LossPoint]) -> list[LossPoint]:
     return [point for point in points if isfinite(point.loss)]
-
-
-def nice_ticks(highest: float) -> list[float]:
-    """Four to seven round numbers from 0 to at least `highest`."""
-    if highest <= 0:
-        return [0.0, 1.0]
-    magnitude = 10.0 ** floor(log10(highest))
-    distance = next(m * magnitude for m in (0.2, 0.5, 1.0, 2.0) if highest <= 6 * m * magnitude)
-    count = int(-(-highest // distance))
-    return [round(index * distance, 10) for index in range(count + 1)]
 
 
 def pixel_of(scale: Scale, value: float) -> float:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from luthier.evaluation.display import LONGEST_SHOWN, Piece, show_text
+from luthier.evaluation.display.pieces import LONGEST_SHOWN, Piece
+from luthier.evaluation.display.texts import show_change, show_shared, show_text
 from luthier.evaluation.graders.json_equality import JsonGrader
-from tests.evaluation.results import grade_text
+from tests.evaluation.graders.samples import grade_text
 
 REFERENCE = '{"customer": "Zoe", "items": [{"name": "lamp", "quantity": 2}], "total": 31.00}'
 
@@ -84,3 +86,58 @@ def test_what_is_left_out_is_counted() -> None:
     whole = sum(len(piece.text) for piece in show_text(long_json).pieces) + show_text(long_json).hidden
     assert whole == len(json.dumps(["y" * 50] * 200, indent=2))
     assert show_text("short").hidden == 0
+
+
+def test_a_change_of_json_shows_both_values_at_their_place() -> None:
+    before, after = '{"a": 1, "b": [1, 2], "c": 0}', '{"a": 2, "b": [1], "d": 0}'
+    shown = show_change(before, after)
+    assert shown is not None
+    assert [(piece.text, piece.mark) for piece in shown.pieces if piece.mark] == [
+        ("1", "removed"),
+        ("2", "added"),
+        ("2", "removed"),
+        ('"c": 0', "removed"),
+        ('"d": 0', "added"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"a": 1, "b": {"c": [1, {"d": null}]}}', '{"b": {"c": [1, {"d": 2}]}, "e": []}'),
+        ("the order is late", "the order was paid"),
+        ("[1, 2, 3]", "[]"),
+    ],
+)
+def test_a_change_holds_both_texts(before: str, after: str) -> None:
+    """What is not added is the text before, what is not removed the one after."""
+    shown = show_change(before, after)
+    assert shown is not None
+    sides = {
+        text: "".join(piece.text for piece in shown.pieces if piece.mark != other)
+        for text, other in ((before, "added"), (after, "removed"))
+    }
+    for text, side in sides.items():
+        assert set(re.findall(r"\w+", text)) == set(re.findall(r"\w+", side))
+
+
+def test_null_and_what_is_not_there_are_told_apart() -> None:
+    shown = show_change('{"a": null}', "{}")
+    assert shown is not None
+    assert [(piece.text, piece.mark) for piece in shown.pieces if piece.mark] == [('"a": null', "removed")]
+
+
+def test_no_change_is_shown_of_equal_answers_or_of_such_with_nothing_in_common() -> None:
+    assert show_change("same", "same") is None
+    assert show_change("The order is for a desk.", '{"order": "desk"}') is None
+    assert show_change("[1]", '{"a": 1}') is None
+    assert show_change("alpha beta gamma delta", "one two three four five six seven") is None
+
+
+def test_long_runs_of_words_in_common_are_marked_and_short_ones_are_not() -> None:
+    shown = show_shared("Zoe ordered 2 lamps, today it rains", "Yesterday zoe ORDERED 2 lamps, and it snowed")
+    assert [piece.text for piece in shown.pieces if piece.mark == "shared"] == ["Zoe ordered 2 lamps,"]
+
+
+def test_texts_can_be_held_to_less_room() -> None:
+    assert show_text("x" * 100, room=10).hidden == 90
