@@ -126,7 +126,10 @@ def test_many_evals_come_in_one_file(far: Call, tmp_path: Path, form: str) -> No
         ([], "there is no eval in it"),
         ({"object": "file"}, "this is no eval"),
         ({**HOSTED_EVAL, "data_source_config": {"type": "custom", "schema": {}}}, "describes no item"),
+        ({**HOSTED_EVAL, "data_source_config": {"type": "custom", "schema": "item"}}, "describes no item"),
+        ({**HOSTED_EVAL, "data_source_config": {"type": "custom", "schema": {"properties": ["item"]}}}, "no item"),
         ({**HOSTED_EVAL, "data_source_config": None}, "no data_source_config"),
+        ({"type": ["string_check"]}, "this is no eval"),
         ({**CRITERION, "operation": "neq"}, "operation: "),
     ],
 )

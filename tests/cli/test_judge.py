@@ -18,6 +18,7 @@ from luthier.evaluation.report import EvalReport
 from luthier.evaluation.task import build_samples
 from luthier.settings import Settings
 from luthier.store.home import Home
+from tests.advise.advices import build_advice
 from tests.evaluation.results import build_result
 from tests.support.learned import make_rows
 
@@ -75,6 +76,15 @@ def test_labels_are_never_written_over(call: Call, report: Path) -> None:
     assert again.code == 2
     assert "exists already, maybe with labels" in again.err
     assert Path("labels.csv").read_bytes() == before
+
+
+def test_an_advice_that_was_kept_later_is_no_report_to_label(call: Call, report: Path, home_folder: Path) -> None:
+    home = Home(Settings(home=home_folder))
+    keep_report(home, build_advice(home_folder / "documents"))
+    home.database.close()
+    written = call("judge", "sheet", "--out", "labels.csv")
+    assert (written.code, written.out.splitlines()[0]) == (0, "40 answers of sizes in labels.csv")
+    assert call("judge", "sheet", "shop", "--out", "more.csv").code == 2
 
 
 def test_what_is_not_there_is_said(call: Call, report: Path) -> None:

@@ -51,10 +51,11 @@ def decide(
     *,
     trained_on: tuple[int, ...] = (),
     findings: Findings = NO_FINDINGS,
+    model: str = "orders-v1",
     **settings: object,
 ) -> Verdict:
     """`settings` are the gates that are not as usual."""
     baseline = build_result("smollm2", before)
-    candidate = build_result("orders-v1", after, trained_on=trained_on)
+    candidate = build_result(model, after, trained_on=trained_on)
     comparison = compare_results(baseline, candidate)
     return decide_verdict(Evidence(baseline, candidate, comparison, findings), build_gates(settings))

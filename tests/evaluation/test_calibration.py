@@ -33,6 +33,12 @@ def test_a_model_that_is_sure_and_wrong_errs_by_all() -> None:
     assert found.expected_error == pytest.approx(0.99)
 
 
+def test_a_probability_that_a_server_rounds_to_more_than_one_is_one() -> None:
+    found = summarise_calibration(build_sure("p" * 20, *[1.0000001] * 20))
+    assert found is not None
+    assert found.bins[0].confidence == 1
+
+
 def test_an_answer_that_was_not_measured_says_nothing_about_sureness() -> None:
     found = summarise_calibration(build_sure("p" * 20 + "gut", *[0.9] * 20, 0.9, None, 0.9))
     assert found is not None

@@ -56,6 +56,17 @@ def with_scores(result: ModelResult, scores: list[float]) -> ModelResult:
     return replace(result, outcomes=outcomes)
 
 
+def test_a_guardrail_counts_the_answers_that_its_grader_could_not_judge() -> None:
+    before = with_others(build_result("smollm2", "fffu"), "pppp", "pppp", "pppp")
+    after = with_others(build_result("orders-v1", "pppp"), "pppp", "pppp", "pppp")
+    failed = tuple(Grade(False, "", error="judge_failed") if place == 1 else Grade(True, "") for place in range(3))
+    outcomes = tuple(
+        replace(each, others=failed) if line in (0, 3) else each for line, each in enumerate(after.outcomes)
+    )
+    (guardrail,) = compare_results(before, replace(after, outcomes=outcomes), criteria=CRITERIA).guardrails
+    assert guardrail.ungraded == 1  # what the other model did not answer is counted as that
+
+
 def test_a_case_that_could_not_be_judged_never_speaks_for_the_candidate() -> None:
     comparison = compare_results(build_result("smollm2", "gpgfp"), build_result("orders-v1", "pggpu"))
     assert (comparison.fixed_samples, comparison.broken_samples) == (("case-4",), ("case-2", "case-5"))

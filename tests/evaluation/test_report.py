@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ from luthier.data.dataset import Example
 from luthier.engine.protocol import Sampling, Structure
 from luthier.engine.scripted_engine import ScriptedEngine
 from luthier.errors import PromptTooLong, StoreDamaged
+from luthier.evaluation.documents import FINDINGS
+from luthier.evaluation.gates.evidence import Findings
 from luthier.evaluation.graders.registry import parse_grader
 from luthier.evaluation.report import EvalReport, build_report
 from luthier.evaluation.runner import run_evaluation
@@ -88,6 +90,24 @@ def test_a_report_of_an_earlier_version_can_still_be_read() -> None:
             for key in ("tool_calls", "cost_dollars", "error"):
                 del output[key]
     assert EvalReport.from_json(document) == build()
+
+
+def test_a_verdict_from_before_gates_had_keys_can_still_be_read() -> None:
+    document = build().to_json()
+    document["verdict"]["decision"] = "not_enough_data"
+    document["verdict"]["gates"] = [
+        {"name": "Enough cases", "measured": "30", "wanted": "6", "passed": True},
+        {"name": "The gain is proven", "measured": "0", "wanted": "more", "passed": False},
+    ]
+    del document["verdict"]["warnings"], document["findings"], document["gates"]
+    report = EvalReport.from_json(document)
+    assert report.verdict is not None
+    assert report.verdict.decision == "cannot_tell"
+    assert [gate.state for gate in report.verdict.gates] == ["passed", "failed"]
+
+
+def test_no_finding_is_forgotten_when_a_report_is_written() -> None:
+    assert set(FINDINGS) == {field.name for field in fields(Findings)}
 
 
 def test_each_case_carries_what_both_models_wrote() -> None:

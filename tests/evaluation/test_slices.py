@@ -71,6 +71,12 @@ def test_labels_and_metadata_make_slices_of_ten_cases_or_more() -> None:
     assert {each.key for each in found} == {"prompt length", "label", "source"}
 
 
+def test_a_key_that_only_some_rows_have_makes_slices_of_those() -> None:
+    metadata = [{"source": "mail" if place < 12 else "form"} if place < 24 else {"other": 1} for place in range(30)]
+    found = compute_slices(build_samples(30, metadata), build_result("a", "f" * 30), build_result("b", "p" * 30))
+    assert {value: each.total for value, each in find(found, "source").items()} == {"form": 12, "mail": 12}
+
+
 def test_a_key_with_one_large_value_parts_nothing() -> None:
     metadata = [{"source": "mail" if place < 25 else "form"} for place in range(30)]
     found = compute_slices(build_samples(30, metadata), build_result("a", "f" * 30), build_result("b", "p" * 30))

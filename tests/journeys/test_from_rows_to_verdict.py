@@ -56,7 +56,18 @@ def test_the_whole_way(desk: Desk) -> None:
     counts = {file.stem: len(file.read_text().splitlines()) for file in (desk.folder / "data").glob("*.jsonl")}
     assert counts == {"train": 48, "validation": 6, "test": 6}
 
-    tune = ("tune", "data", "--name", "orders-v1", "--recipe", "orders", "--set", "epochs=1")
+    tune = (
+        "tune",
+        "data",
+        "--name",
+        "orders-v1",
+        "--recipe",
+        "orders",
+        "--set",
+        "epochs=1",
+        "--set",
+        "learning_rate=1e-3",
+    )
     tuned = desk.ask(*tune)
     assert tuned["model"] == "orders-v1"
     assert tuned["metrics"]["validation_loss"] < 0.5

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 def summarise_calibration(result: ModelResult) -> Calibration | None:
-    """An answer's confidence is the geometric mean of its tokens' probabilities. None without log-probabilities; an
-    answer that was cut off is as wrong as its grade says, and one without a grade says nothing."""
+    """An answer's confidence is the geometric mean of its tokens' probabilities, and 1 where a server's rounding says
+    more. None without log-probabilities; an answer that was cut off is as wrong as its grade says, and one without a
+    grade says nothing."""
     known = [
-        (exp(outcome.mean_log_prob), outcome.passed)
+        (exp(min(0.0, outcome.mean_log_prob)), outcome.passed)
         for outcome in result.outcomes
         if outcome.mean_log_prob is not None and outcome.is_measured
     ]

@@ -16,7 +16,7 @@ from luthier.evaluation.effects import (
     warn_of_clusters,
     weigh_pairs,
 )
-from luthier.evaluation.pairs import number_clusters, pair_criterion, pair_passes, pair_scores
+from luthier.evaluation.pairs import count_ungraded, number_clusters, pair_criterion, pair_passes, pair_scores
 from luthier.stats.intervals import Interval
 
 if TYPE_CHECKING:
@@ -148,7 +148,8 @@ def measure_criteria(
     for place, criterion in enumerate(criteria):
         pairs = pair_criterion(baseline, candidate, clusters, place=place)
         if criterion.role == "guardrail":
-            guardrails.append(check_guardrail(criterion.grader.name, pairs, margin=criterion.margin))
+            ungraded = count_ungraded(baseline, candidate, place=place)
+            guardrails.append(check_guardrail(criterion.grader.name, pairs, margin=criterion.margin, ungraded=ungraded))
         else:
             effects.append(measure_effect(criterion.grader.name, pairs))
     if not scores.knows_degrees:

@@ -47,7 +47,10 @@ class Effect:
 @dataclass(frozen=True, slots=True)
 class Guardrail:
     """Each end of `interval` is a one-sided bound of 95 percent: it holds when the low one is not below -`margin`, is
-    broken when the high one is, and more cases are needed in between."""
+    broken when the high one is, and more cases are needed in between.
+
+    In `ungraded` cases both models answered, and the grader could not judge one of them at least.
+    """
 
     name: str
     baseline: float
@@ -58,6 +61,7 @@ class Guardrail:
     state: GuardrailState
     total: int
     clusters: int | None
+    ungraded: int = 0
 
 
 class Evidence(NamedTuple):
@@ -112,7 +116,7 @@ def adjust_effects(effects: Sequence[Effect]) -> tuple[Effect, ...]:
     )
 
 
-def check_guardrail(name: str, pairs: Pairs, *, margin: float) -> Guardrail:
+def check_guardrail(name: str, pairs: Pairs, *, margin: float, ungraded: int = 0) -> Guardrail:
     """Not "no proven loss", which few cases always give, but a proof that the loss is within the margin."""
     if pairs.clusters is None and not pairs.knows_degrees:
         check = check_rates(*pairs.count_changes(), margin=margin)
@@ -128,6 +132,7 @@ def check_guardrail(name: str, pairs: Pairs, *, margin: float) -> Guardrail:
         state=check.state,
         total=len(pairs.baseline),
         clusters=pairs.cluster_count,
+        ungraded=ungraded,
     )
 
 

@@ -84,6 +84,16 @@ def pair_criterion(
     )
 
 
+def count_ungraded(baseline: ModelResult, candidate: ModelResult, *, place: int) -> int:
+    """Cases that both models answered, and the task's further criterion at `place` could not judge for one of them."""
+    answered = [
+        pair
+        for pair in zip(baseline.outcomes, candidate.outcomes, strict=True)
+        if all(each.is_answered for each in pair)
+    ]
+    return sum(any(each.others[place].error for each in pair) for pair in answered)
+
+
 def build_pairs(
     baseline: Iterable[float | None], candidate: Iterable[float | None], clusters: NDArray[np.int64] | None
 ) -> Pairs:

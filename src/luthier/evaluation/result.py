@@ -47,9 +47,8 @@ class Outcome:
     all, with the code of the `error` that took its place: not passed either, though nothing was measured. An answer
     that is there and could not be judged is `ungraded`, with the grader's `error`.
 
-    `score` lies between 0 and 1. `others` are the grades of the task's further criteria, in their order. `seconds` is
-    from question to end of answer, in the middle of whatever else was asked, and None for one that was kept from
-    before. `mean_log_prob` is that of the answer's tokens in nats, where it was asked for.
+    `score` lies between 0 and 1. `others` are the grades of the task's further criteria, in their order.
+    `mean_log_prob` is that of the answer's tokens in nats, where it was asked for.
 
     `was_trained_on` is True when the model has seen this very prompt in training. `cost_dollars` is what the answer
     cost when it was asked for, and None when nobody knows.
@@ -71,7 +70,6 @@ class Outcome:
     fields: tuple[FieldGrade, ...] = ()
     label: LabelPair | None = None
     others: tuple[Grade, ...] = ()
-    seconds: float | None = None
     mean_log_prob: float | None = None
 
     @property

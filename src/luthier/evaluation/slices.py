@@ -120,12 +120,12 @@ def group_by_label(baseline: ModelResult, candidate: ModelResult) -> Iterator[Gr
 
 
 def group_by_metadata(samples: Sequence[Sample]) -> Iterator[Group]:
-    for key in sorted({key for sample in samples for key in sample.metadata}):
-        values: defaultdict[str, list[int]] = defaultdict(list)
-        for place, sample in enumerate(samples):
-            value = sample.metadata.get(key)
+    found: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for place, sample in enumerate(samples):
+        for key, value in sample.metadata.items():
             if isinstance(value, str | int | float):
-                values[str(value)].append(place)
+                found[key][str(value)].append(place)
+    for key, values in sorted(found.items()):
         if len(values) <= MOST_VALUES:
             yield from keep_large(key, {value: np.array(values[value]) for value in sorted(values)})
 

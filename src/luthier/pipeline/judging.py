@@ -81,11 +81,13 @@ def find_report(home: Home, name: str | None) -> EvalReport:
     from luthier.store.catalog import list_artefacts
 
     kept = [each for each in list_artefacts(home.database, "report") if _holds_answers(each)]
-    found = [each for each in kept if name is None or each.name == name or each.fingerprint.startswith(name)]
-    if not found:
-        hint = did_you_mean(name, {each.name for each in kept}) if name and kept else "`luthier eval` keeps one"
-        raise UnknownArtefact(f"no report is kept{f' of {name!r}' if name else ''}", hint=hint)
-    return EvalReport.from_json(json.loads(home.blobs.get(found[0].manifest["blob"])))
+    for each in kept:
+        if name is None or each.name == name or each.fingerprint.startswith(name):
+            document = json.loads(home.blobs.get(each.manifest["blob"]))
+            if "kind" not in document:  # as an advice has, whose rungs are not all models that can be named
+                return EvalReport.from_json(document)
+    hint = did_you_mean(name, {each.name for each in kept}) if name and kept else "`luthier eval` keeps one"
+    raise UnknownArtefact(f"no report is kept{f' of {name!r}' if name else ''}", hint=hint)
 
 
 def _holds_answers(report: Artefact) -> bool:

@@ -53,7 +53,9 @@ def test_the_same_row_is_found_whatever_its_metadata() -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["WHAT is  2 + 2", "what is 2 + 2?!", " «What is 2 + 2?»\n"], ids=["case", "punctuation", "quotes"]
+    "prompt",
+    ["WHAT is  2 + 2", "what is 2 + 2?!", " «What is 2 + 2?»\n", "« What is 2 + 2 ? »"],
+    ids=["case", "punctuation", "quotes", "spaced punctuation"],
 )
 def test_the_same_prompt_is_found_in_other_clothes(prompt: str) -> None:
     found = overlap([example(prompt, "Five.", line=3)], [example("What is 2 + 2?", "Four.", line=8)])

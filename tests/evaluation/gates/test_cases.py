@@ -33,6 +33,15 @@ def test_what_the_check_could_not_see_is_told() -> None:
     assert "Sketches only." in decide("f" * 30, "p" * 30, findings=findings).warnings
 
 
+def test_a_hosted_model_whose_rows_nobody_here_knows_has_not_been_searched() -> None:
+    verdict = decide("f" * 30, "p" * 30, model="openai:gpt-4o-mini")
+    (gate,) = (gate for gate in verdict.gates if gate.key == "contamination")
+    assert (gate.state, gate.value) == ("not_measured", None)
+    assert "known to whoever tuned it" in gate.measured
+    strict = decide("f" * 30, "p" * 30, model="openai:gpt-4o-mini", required=["contamination"])
+    assert (verdict.decision, strict.decision) == ("ship", "cannot_tell")
+
+
 @pytest.mark.parametrize(("judge", "reasons"), [("json", 2), ("another.json", 3)])
 def test_a_judge_that_nobody_checked_leaves_the_verdict_open(judge: str, reasons: int) -> None:
     """Where it decides what passes, nothing else can be said; as a guardrail it is one open question among others."""

@@ -6,9 +6,10 @@ import pytest
 
 from luthier.evaluation.compare import compare_results
 from luthier.evaluation.effects import Guardrail
-from luthier.evaluation.gates.evidence import Evidence
+from luthier.evaluation.gates.evidence import Evidence, Findings
 from luthier.evaluation.verdict import Verdict, decide_verdict
 from luthier.stats.intervals import Interval
+from tests.evaluation.findings import build_judge
 from tests.evaluation.results import build_result
 
 
@@ -45,6 +46,25 @@ def test_a_guardrail_that_the_test_is_too_small_for_leaves_the_verdict_open() ->
     verdict = decide_with(build_guardrail("cannot_tell", -0.15, 0.05))
     assert verdict.decision == "cannot_tell"
     assert "the truth may be −15 points where −5 points is allowed" in verdict.reasons[1]
+
+
+@pytest.mark.parametrize("state", ["holds", "broken"])
+def test_a_guardrail_whose_grader_could_not_judge_leaves_the_verdict_open(state: str) -> None:
+    few, many = (replace(build_guardrail(state, -0.01, 0.01), ungraded=count) for count in (1, 2))
+    assert decide_with(few).decision == ("ship" if state == "holds" else "do_not_ship")
+    verdict = decide_with(many)
+    assert verdict.decision == "cannot_tell"
+    assert "it could not grade the answers to 2 of 30 cases, and at most 5% may stay" in verdict.reasons[1]
+
+
+@pytest.mark.parametrize("state", ["holds", "broken"])
+def test_a_guardrail_by_a_judge_that_people_do_not_agree_with_decides_nothing(state: str) -> None:
+    baseline, candidate = build_result("smollm2", "f" * 30), build_result("orders-v1", "p" * 30)
+    comparison = replace(compare_results(baseline, candidate), guardrails=(build_guardrail(state, -0.01, 0.01),))
+    findings = Findings(judge=build_judge("valid-json", agreed=10))
+    verdict = decide_verdict(Evidence(baseline, candidate, comparison, findings))
+    assert verdict.decision == "cannot_tell"
+    assert {gate.key: gate.state for gate in verdict.gates}["guardrail:valid-json"] == "cannot_tell"
 
 
 def test_what_is_broken_is_told_before_what_is_open() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from luthier.evaluation.gates.evidence import Findings
 from luthier.evaluation.gates.gate import Gate
 from luthier.evaluation.verdict import Verdict
-from tests.evaluation.findings import build_canaries, build_forgetting, build_memory
+from tests.evaluation.findings import build_canaries, build_family, build_forgetting, build_memory
 from tests.evaluation.results import decide
 
 BETTER = ("f" * 30, "p" * 30)
@@ -60,6 +62,9 @@ def test_rows_known_by_heart_are_warned_of_and_refused_where_a_limit_is_set() ->
     told = decide(*BETTER, findings=findings)
     assert told.decision == "ship"
     assert "rows by heart" in told.warnings[0]
+    missing = decide(*BETTER, findings=Findings(unmeasured={"memory": "no rows are kept"}), memory_gap=0.1)
+    assert (missing.decision, find_gate(missing, "memory").state) == ("cannot_tell", "cannot_tell")
+    assert missing.reasons[1].endswith("it was not measured: no rows are kept.")
     limited = decide(*BETTER, findings=findings, memory_gap=0.1)
     assert limited.decision == "do_not_ship"
     assert "rows by heart" in limited.reasons[1]
@@ -73,3 +78,19 @@ def test_a_secret_that_is_repeated_is_not_shipped() -> None:
     assert "gave away 1 of 5 planted secrets" in verdict.reasons[1]
     assert decide(*BETTER, findings=Findings(canaries=build_canaries(reproduced=0))).decision == "ship"
     assert "canaries" not in {gate.key for gate in decide(*BETTER).gates}
+
+
+def test_what_has_used_up_most_of_its_margin_is_named_first() -> None:
+    families = (
+        build_family("general_text", "General text", 0.02, "ok", unit="nats per token", margin=0.25),
+        build_family("leakage", "Leakage", 0.0, "ok", unit="share of answers", margin=0.0),
+        build_family("instructions", "Instructions", 0.05, "ok", unit="share of answers", margin=0.1),
+    )
+    forgetting = replace(build_forgetting("ok"), families=families)
+    gate = find_gate(decide(*BETTER, findings=Findings(forgetting=forgetting)), "forgetting")
+    assert gate.measured == "instructions: 5 points worse; general text: +0.020 nats per token"
+    leaking = replace(families[1], measured=0.01, state="degraded")
+    gate = find_gate(
+        decide(*BETTER, findings=Findings(forgetting=replace(forgetting, families=(*families, leaking)))), "forgetting"
+    )
+    assert gate.measured.startswith("leakage: 1 point worse")

@@ -31,7 +31,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ("wanted_gain = 5", "wanted_gain: input should be less than 1", ""),
         ("fewest_cases = 3", "fewest_cases: input should be greater than or equal to 6", ""),
         ("latency_seconds = nan", "latency_seconds: input should be a finite number", ""),
-        ('required = ["gain"]', "required.0: input should be 'forgetting'", ""),
+        ('required = ["gain"]', "required.0: input should be 'contamination'", ""),
         ("wanted_gain = ", "is not TOML", "write lines such as: wanted_gain = 0.1"),
     ],
 )
@@ -54,3 +54,10 @@ def test_keys_of_a_program_are_held_to_the_same(tmp_path: Path) -> None:
 
 def test_the_usual_margins_are_those_of_the_probes() -> None:
     assert GateSettings().margins == Margins()
+
+
+@pytest.mark.parametrize("family", ["general_text", "knowledge", "instructions", "behaviour"])
+def test_a_margin_that_no_number_of_probes_could_show_is_refused_before_anything_is_measured(family: str) -> None:
+    with pytest.raises(InvalidConfig, match=f"forgetting.{family}: "):
+        build_gates({"forgetting": {family: 0}})
+    assert build_gates({"forgetting": {"leakage": 0}}).margins.leakage == 0

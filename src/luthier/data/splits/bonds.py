@@ -113,9 +113,10 @@ def fingerprint_folded(messages: tuple[Message, ...], tools: str) -> str:
 
 
 def fold_prose(text: str) -> str:
-    """Words without case, with single spaces, and without punctuation around them."""
+    """Words without case, with single spaces, and without punctuation around them, also where a space parts the two, as
+    in French. A text of nothing else keeps it."""
     words = fold_text(text).split()
-    return " ".join(word.strip(PUNCTUATION) or word for word in words)
+    return " ".join(filter(None, (word.strip(PUNCTUATION) for word in words))) or " ".join(words)
 
 
 def prompt_text(example: Example) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from luthier.engine.remote.address import is_remote
 from luthier.evaluation.gates.gate import Gate, Ruling, choose_state
 from luthier.evaluation.gates.needs import phrase_cases_needed
 from luthier.evaluation.wording import phrase_cases, phrase_fraction, phrase_lines
@@ -34,6 +36,9 @@ def judge_contamination(evidence: Evidence, settings: GateSettings) -> Ruling:
         value=len(lines),
         limit=0,
     )
+    if not lines and is_remote(evidence.candidate.model):
+        why = f"what {evidence.candidate.model} was tuned on is known to whoever tuned it"
+        return Ruling(replace(gate, measured=why, state="not_measured", value=None))
     if not lines:
         return Ruling(gate)
     near = count_near_lines(evidence)

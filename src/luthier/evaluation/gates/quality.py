@@ -76,30 +76,48 @@ def judge_loss(evidence: Evidence, settings: GateSettings) -> Ruling:
 
 
 def judge_guardrails(evidence: Evidence, settings: GateSettings) -> list[Ruling]:
-    return [judge_guardrail(guardrail, evidence) for guardrail in evidence.comparison.guardrails]
+    return [judge_guardrail(guardrail, evidence, settings) for guardrail in evidence.comparison.guardrails]
 
 
-def judge_guardrail(guardrail: Guardrail, evidence: Evidence) -> Ruling:
-    """Non-inferiority: that it does not get worse has to be shown, for a test too small to see it proves nothing."""
+def judge_guardrail(guardrail: Guardrail, evidence: Evidence, settings: GateSettings) -> Ruling:
+    """Non-inferiority: that it does not get worse has to be shown, for a test too small to see it proves nothing, and a
+    grader that could not judge has seen nothing."""
     states: dict[str, GateState] = {"holds": "passed", "broken": "failed", "cannot_tell": "cannot_tell"}
     low, high = guardrail.interval
+    doubt = doubt_grading(guardrail, evidence, settings)
     margin = phrase_points(-guardrail.margin)
     gate = Gate(
         f"guardrail:{guardrail.name}",
         f"No worse by {guardrail.name}",
         f"{phrase_points(guardrail.difference)}, at worst {phrase_points(low)}",
         f"{margin} at worst",
-        states[guardrail.state],
+        "cannot_tell" if doubt else states[guardrail.state],
         value=low,
         limit=-guardrail.margin,
     )
     model = evidence.candidate.model
+    if doubt:
+        return Ruling(gate, doubt)
     counts = f"it went from {phrase_fraction(guardrail.baseline)} to {phrase_fraction(guardrail.candidate)}"
     if guardrail.state == "broken":
         reason = f"{model} is worse by {guardrail.name}: {counts}, a loss of {phrase_points(-high).lstrip('+')} or more"
         return Ruling(gate, f"{reason} where {phrase_points(guardrail.margin).lstrip('+')} are allowed.")
     reason = f"Whether {model} is worse by {guardrail.name} cannot be told: {counts}, and the truth may be"
     return Ruling(gate, f"{reason} {phrase_points(low)} where {margin} is allowed; more cases would tell.")
+
+
+def doubt_grading(guardrail: Guardrail, evidence: Evidence, settings: GateSettings) -> str:
+    """Why its grades say nothing, in a sentence; "" when they do."""
+    judge = evidence.findings.judge
+    if judge is not None and judge.judge == guardrail.name and not judge.may_gate:
+        return judge.reason
+    if guardrail.ungraded <= settings.ungraded_fraction * guardrail.total:
+        return ""
+    return (
+        f"Whether {evidence.candidate.model} is worse by {guardrail.name} cannot be told: it could not grade the "
+        f"answers to {guardrail.ungraded} of {phrase_cases(guardrail.total)}, and at most "
+        f"{phrase_fraction(settings.ungraded_fraction)} may stay without a grade."
+    )
 
 
 def phrase_effect(effect: Effect) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from luthier.evaluation.gates.gate import Gate, GateState, Ruling, choose_state
@@ -42,7 +43,14 @@ def judge_forgetting(evidence: Evidence, settings: GateSettings) -> Ruling:
 def order_families(found: Forgetting) -> list[Family]:
     """The worst first: what is degraded, then what is open, each by how much of its margin is used up."""
     ranks = {"degraded": 0, "cannot_tell": 1, "ok": 2}
-    return sorted(found.families, key=lambda family: (ranks[family.state], family.margin - family.measured))
+    return sorted(found.families, key=lambda family: (ranks[family.state], -measure_use(family)))
+
+
+def measure_use(family: Family) -> float:
+    """The loss as a share of its margin; where none is allowed, any at all is without bound."""
+    if family.margin > 0:
+        return family.measured / family.margin
+    return inf if family.measured > 0 else 0.0
 
 
 def phrase_family(family: Family) -> str:
@@ -71,7 +79,11 @@ def judge_memory(evidence: Evidence, settings: GateSettings) -> Ruling:
     wanted = NO_LIMIT if limit is None else f"at most {phrase_points(limit)} better on training rows"
     if probe is None:
         why = evidence.findings.explain_absence("memory")
-        return Ruling(Gate("memory", "Learned, not memorised", why, wanted, "not_measured", limit=limit))
+        state: GateState = "not_measured" if limit is None else "cannot_tell"
+        return Ruling(
+            Gate("memory", "Learned, not memorised", why, wanted, state, limit=limit),
+            f"A limit is set for what is known by heart, and it was not measured: {why}.",
+        )
     words: dict[str, GateState] = {"memorised": "failed", "generalises": "passed", "cannot_tell": "cannot_tell"}
     gate = Gate(
         "memory",

@@ -14,25 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-MeasuredKey = Literal["forgetting", "memory", "latency", "cost"]
+MeasuredKey = Literal["contamination", "forgetting", "memory", "latency", "cost"]
 """Gates that rest on a measurement which may be missing; the others always have theirs."""
 
 
 class ForgettingMargins(BaseModel):
-    """The largest loss on each family of probes that is let pass."""
+    """The largest loss on each family of probes that is let pass; 0 only of leakage, for of the others no number of
+    items proves that nothing was lost."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    general_text: float = Field(default=Margins().general_text, ge=0)
+    general_text: float = Field(default=Margins().general_text, gt=0)
     """In nats per token of general text."""
 
-    knowledge: float = Field(default=Margins().knowledge, ge=0)
+    knowledge: float = Field(default=Margins().knowledge, gt=0)
     """In nats between right and wrong answers."""
 
-    instructions: float = Field(default=Margins().instructions, ge=0, lt=1)
+    instructions: float = Field(default=Margins().instructions, gt=0, lt=1)
     """As a share of the simple instructions."""
 
-    behaviour: float = Field(default=Margins().behaviour, ge=0, lt=1)
+    behaviour: float = Field(default=Margins().behaviour, gt=0, lt=1)
     """As a share of the answers to questions beside the task."""
 
     leakage: float = Field(default=Margins().leakage, ge=0, lt=1)

@@ -48,7 +48,7 @@ def read_run(path: Path, *, model: str | None = None) -> dict[str, Any]:
 
 def build_eval(document: Any, place: str, *, judge: str | None = None) -> dict[str, Any]:
     """What the API answers with has `schema` where it wants `item_schema`. Raises InvalidConfig."""
-    if isinstance(document, dict) and document.get("type") in GRADERS:
+    if isinstance(document, dict) and _is_one_of(GRADERS, document.get("type")):
         document = _wrap_grader(document)
     if not isinstance(document, dict) or not isinstance(document.get("testing_criteria"), list):
         raise InvalidConfig(f"{place}: this is no eval", hint=HINT)
@@ -64,8 +64,9 @@ def _read_config(config: Any, place: str) -> dict[str, Any]:
     kept = {name: value for name, value in config.items() if name != "schema" and value is not None}
     if config.get("type") != "custom" or "item_schema" in config:
         return kept
-    properties = (config.get("schema") or {}).get("properties") or {}
-    if not isinstance(properties.get("item"), dict):
+    schema = config.get("schema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict) or not isinstance(properties.get("item"), dict):
         raise InvalidConfig(f"{place}: the eval's schema describes no item", hint=HINT)
     return {**kept, "item_schema": properties["item"], "include_sample_schema": "sample" in properties}
 
@@ -75,7 +76,11 @@ def _replace_judge(criterion: Any, judge: str | None) -> Any:
     if not isinstance(criterion, dict):
         return criterion
     given = {name: value for name, value in criterion.items() if value is not None}
-    return {**given, "model": judge} if judge is not None and given.get("type") in JUDGES else given
+    return {**given, "model": judge} if judge is not None and _is_one_of(JUDGES, given.get("type")) else given
+
+
+def _is_one_of(names: frozenset[str], value: Any) -> bool:
+    return isinstance(value, str) and value in names
 
 
 def _wrap_grader(grader: dict[str, Any]) -> dict[str, Any]:
