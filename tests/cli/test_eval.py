@@ -79,7 +79,8 @@ def test_a_model_that_is_no_better_leaves_the_verdict_open(call_tuned: Call, tin
         (("--gates", "none.toml"), "none.toml: no such file", "name a TOML file"),
         (("--guardrail", "valid-json~2"), "the margin must lie between 0 and 1", "may lose 5 points"),
         (("--also", "jsn"), "unknown grader 'jsn'", "json"),
-        (("--cluster", "customer"), "lacks customer", "correct or remove"),
+        (("--cluster", "customer"), "no row has 'customer' in its metadata", "share a value"),
+        (("--human-labels", "none.csv"), "none.csv cannot be read", "luthier judge sheet"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is_asked(

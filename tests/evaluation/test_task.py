@@ -9,7 +9,7 @@ import pytest
 from luthier.conversation import Conversation, Message, ToolCall
 from luthier.data.dataset import Dataset, Example
 from luthier.engine.protocol import Sampling
-from luthier.errors import InvalidDataset
+from luthier.errors import InvalidConfig, InvalidDataset
 from luthier.evaluation.graders.label import LabelGrader
 from luthier.evaluation.graders.registry import parse_grader
 from luthier.evaluation.task import Criterion, EvalTask, build_task, find_problems
@@ -127,5 +127,22 @@ def test_a_grader_that_reads_calls_is_asked_about_rows_that_want_them(tmp_path: 
     for definition, is_refused in ((EXACT, False), (looks, True)):
         (tmp_path / "grader.json").write_text(json.dumps(definition))
         grader = parse_grader(str(tmp_path / "grader.json"), tools=make_tools())
-        problems = list(find_problems(example, build(example).samples[0], [grader], cluster_key=""))
+        problems = list(find_problems(example, build(example).samples[0], [grader]))
         assert bool(problems) is is_refused
+
+
+def test_a_cluster_key_that_no_row_has_is_a_wrong_key_and_one_that_some_lack_is_a_matter_of_rows() -> None:
+    examples = [Example(order_conversation(line), line) for line in range(1, 4)]
+    marked = [replace(example, extras='{"metadata": {"customer": "a"}}') for example in examples[:2]]
+
+    def build_clustered(*rows: Example, key: str) -> EvalTask:
+        dataset = Dataset("orders", Path("orders.jsonl"), rows)
+        return build_task(dataset, parse_grader("json"), Sampling(), cluster_key=key)
+
+    with pytest.raises(InvalidConfig, match="no row has 'custmer'") as misspelt:
+        build_clustered(*marked, key="custmer")
+    assert misspelt.value.hint == "did you mean customer?"
+    with pytest.raises(InvalidDataset, match="1 of 3 rows") as lacking:
+        build_clustered(*marked, examples[2], key="customer")
+    assert lacking.value.rows == ("orders.jsonl:3: its metadata lacks 'customer'",)
+    assert [sample.cluster for sample in build_clustered(*marked, key="customer").samples] == ['"a"', '"a"']

@@ -103,7 +103,7 @@ def advise(
         pipeline.write_advice_page(advice, report)
     if markdown is not None:
         pipeline.write_advice_markdown(advice, markdown)
-    output.emit(advice.to_json(), render_advice(advice, page=report), as_json=as_json)
+    output.emit(advice.to_json(), render_advice(advice, page=report, markdown=markdown), as_json=as_json)
 
 
 def build_wish(parameters: dict[str, Any]) -> AdviceWish:

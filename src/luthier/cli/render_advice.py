@@ -18,12 +18,13 @@ STATES = {"met": "met", "not_met": "not met", "cannot_tell": "cannot tell"}
 WORDS = {"better": "better", "worse": "worse", "cannot_tell": "cannot tell"}
 
 
-def render_advice(advice: Advice, *, page: Path | None = None) -> str:
+def render_advice(advice: Advice, *, page: Path | None = None, markdown: Path | None = None) -> str:
     lines = [format_table(list_rows(advice))] if advice.steps else []
     lines += [f"not measured: {each.title}, {each.reason}" for each in advice.skipped]
     lines += ["", *list_left_out(advice), *list_break_evens(advice)]
     lines += [f"advice: {advice.answer.lower()}", f"  {advice.headline}", *(f"  {each}" for each in advice.reasons)]
-    return "\n".join([*lines, *(["", f"report: {page}"] if page is not None else [])])
+    written = [f"{name}: {path}" for name, path in (("report", page), ("markdown", markdown)) if path is not None]
+    return "\n".join([*lines, *(["", *written] if written else [])])
 
 
 def list_rows(advice: Advice) -> list[tuple[str, ...]]:

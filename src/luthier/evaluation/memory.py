@@ -135,4 +135,4 @@ def _build_probe(task: EvalTask, rows: Sequence[Example], model: str) -> EvalTas
 
 def _is_gradable(task: EvalTask, row: Example) -> bool:
     (sample,) = build_samples(Dataset(task.name, Path("train"), (row,)))
-    return not any(find_problems(row, sample, [task.grader], cluster_key=""))
+    return not any(find_problems(row, sample, [task.grader]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.conversation import Message, ToolCall
-from luthier.errors import InvalidDataset
+from luthier.errors import InvalidConfig, InvalidDataset, did_you_mean
 from luthier.evaluation.graders.protocol import has_eyes_for_calls, prepare_grader
 from luthier.evaluation.graders.tool_calls import find_call_problem
 
@@ -79,15 +79,17 @@ def build_task(
     criteria: tuple[Criterion, ...] = (),
     cluster_key: str = "",
 ) -> EvalTask:
-    """Raises InvalidDataset with one row for each example that one of the graders could never judge, or that lacks the
-    key of its metadata by which rows belong together; and whatever a grader raises that has to see all samples first.
+    """Raises InvalidDataset with one row for each example that one of the graders could never judge; what
+    `check_clusters` raises, and whatever a grader raises that has to see all samples first.
     """
+    if cluster_key:
+        check_clusters(dataset, cluster_key)
     samples = build_samples(dataset, cluster_key=cluster_key)
     graders = [grader, *(criterion.grader for criterion in criteria)]
     rows = [
         f"{dataset.path}:{example.line}: {problem}"
         for example, sample in zip(dataset.examples, samples, strict=True)
-        for problem in find_problems(example, sample, graders, cluster_key=cluster_key)
+        for problem in find_problems(example, sample, graders)
     ]
     if rows:
         names = " and ".join(each.name for each in graders)
@@ -134,16 +136,32 @@ def build_samples(dataset: Dataset, *, cluster_key: str = "") -> tuple[Sample, .
     return tuple(samples)
 
 
+def check_clusters(dataset: Dataset, key: str) -> None:
+    """Raises InvalidConfig for a key that no row has in its metadata, and InvalidDataset with the rows that lack one
+    that others have."""
+    examples = dataset.examples
+    lacking = [example for example in examples if key not in example.metadata]
+    if not lacking:
+        return
+    if len(lacking) == len(examples):
+        known = {name for example in examples for name in example.metadata}
+        hint = did_you_mean(key, known) if known else "rows that belong together share a value of a key of `metadata`"
+        raise InvalidConfig(f"{dataset.name}: no row has {key!r} in its metadata", hint=hint)
+    raise InvalidDataset(
+        f"{dataset.name}: {len(lacking)} of {len(examples)} rows do not say what they belong to",
+        rows=[f"{dataset.path}:{example.line}: its metadata lacks {key!r}" for example in lacking],
+        hint="give these rows the key too, a value of its own to each that belongs to no other",
+    )
+
+
 def find_cluster(example: Example, key: str) -> str:
     """Values of different kinds are different clusters, as 1 and "1" are."""
     return json.dumps(example.metadata[key], sort_keys=True) if key in example.metadata else ""
 
 
-def find_problems(example: Example, sample: Sample, graders: Sequence[Grader], *, cluster_key: str) -> Iterator[str]:
+def find_problems(example: Example, sample: Sample, graders: Sequence[Grader]) -> Iterator[str]:
     """A tool call is compared with the calls of the answer, whatever the graders of texts say."""
     answer = example.conversation.answer
-    if cluster_key and cluster_key not in example.metadata:
-        yield f"its metadata lacks {cluster_key}, by which rows belong together"
     if not answer.is_trained:
         yield "the final answer has weight 0, so it is no reference"
     elif answer.tool_calls and not example.conversation.tools:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from luthier.errors import UnknownBase
 from luthier.pipeline.data import load_test_set
 from luthier.pipeline.engines import use_engine
-from luthier.pipeline.evaluating.plan import build_eval_task, build_plan, read_gate_settings
+from luthier.pipeline.evaluating.plan import build_eval_task, build_plan, check_side_files, read_gate_settings
 from luthier.pipeline.home import open_home
 from luthier.pipeline.kept import list_models
 from luthier.pipeline.progress import Progress
@@ -82,6 +82,7 @@ def _measure(
     from luthier.pipeline.evaluating.timing import time_answers
 
     settings, dataset = read_gate_settings(plan, home), load_test_set(data)
+    check_side_files(plan)
     with use_engine(engine, home, announce=progress.announce) as opened:
         task = build_eval_task(plan, dataset, opened, home)
         choose_format(settings.format, task)

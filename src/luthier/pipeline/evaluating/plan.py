@@ -129,6 +129,20 @@ def read_gate_settings(plan: EvalPlan, home: Home) -> GateSettings:
     return build_gates(home.settings.gates, source="gates in luthier.toml")
 
 
+def check_side_files(plan: EvalPlan) -> None:
+    """Labels and secrets are needed after the answers; what is wrong with their files is said before.
+
+    Raises FileMissing, or InvalidDataset with the rows that cannot be read.
+    """
+    from luthier.data.canaries import read_canaries
+    from luthier.evaluation.judging.labels import read_labels
+
+    if plan.human_labels is not None:
+        read_labels(plan.human_labels)
+    if plan.canaries is not None:
+        read_canaries(plan.canaries)
+
+
 def build_eval_task(plan: EvalPlan, dataset: Dataset, engine: Engine, home: Home) -> EvalTask:
     """Every grader, row and form is read before anything is asked. Raises what is wrong with the first of them."""
     from luthier.evaluation.graders.registry import needs_tools, parse_grader
