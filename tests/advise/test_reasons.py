@@ -111,3 +111,11 @@ def test_where_nothing_was_measured_there_is_no_advice() -> None:
     assert phrase_answer(found) == "No advice"
     assert phrase_headline(found) == "No rung could be measured that may be recommended."
     assert list_reasons(found) == ()
+
+
+def test_answers_that_were_cut_off_are_counted_by_rung_and_few_are_not_worth_a_word() -> None:
+    steps = (build_step("prompt", 10), build_step("few_shot", 20))
+    cut = Diagnosis("JSON", 0, 0, cut_off=22, unanswered=0)
+    assert "22 of clerk, 22 of clerk with examples. Raise --max-tokens" in explain(find(*steps, diagnosis=cut))
+    few = Diagnosis("JSON", 0, 0, cut_off=5, unanswered=0)
+    assert "cut off" not in explain(find(*steps, diagnosis=few))

@@ -51,13 +51,14 @@ def test_every_option_reaches_the_wish() -> None:
 
 
 def test_the_text_shows_the_ladder_and_then_the_advice(tmp_path: Path) -> None:
-    lines = render_advice(build_advice(tmp_path), page=Path("advise.html")).splitlines()
+    files = {"page": Path("advise.html"), "markdown": Path("advise.md")}
+    lines = render_advice(build_advice(tmp_path), **files).splitlines()
     assert lines[0].startswith("rung")
     assert "against best below" in lines[0]
     assert lines[3].split()[:8] == ["clerk", "with", "passages", "20", "of", "20", "100%", "83.9%"]
     advised = lines.index("advice: use retrieval")
     assert lines[advised + 1] == "  clerk with passages is the lowest rung that meets the target of 80%."
-    assert lines[-1] == "report: advise.html"
+    assert lines[-3:] == ["", "report: advise.html", "markdown: advise.md"]
 
 
 def test_columns_that_hold_nothing_are_left_out_and_missing_rungs_are_named(tmp_path: Path) -> None:

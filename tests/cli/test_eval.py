@@ -80,12 +80,14 @@ def test_a_model_that_is_no_better_leaves_the_verdict_open(call_tuned: Call, tin
         (("--guardrail", "valid-json~2"), "the margin must lie between 0 and 1", "may lose 5 points"),
         (("--also", "jsn"), "unknown grader 'jsn'", "json"),
         (("--cluster", "customer"), "no row has 'customer' in its metadata", "share a value"),
+        (("--verdict", "taken/v.json"), "taken is no folder", "name a file in a folder"),
         (("--human-labels", "none.csv"), "none.csv cannot be read", "luthier judge sheet"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is_asked(
     call_tuned: Call, orders: Path, options: tuple[str, ...], message: str, hint: str
 ) -> None:
+    Path("taken").write_text("a file, where a folder is wanted")
     outcome = call_tuned("eval", "--model", "tiny-orders", "--data", orders, *options)
     assert outcome.code in (1, 2)
     assert message in outcome.err

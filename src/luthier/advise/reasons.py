@@ -28,6 +28,10 @@ ANSWERS: dict[Technique, str] = {
 }
 
 
+MOST_CUT_OFF = 0.10
+"""Share of a rung's answers, as in the verdict on two models."""
+
+
 class Found(NamedTuple):
     """All that the reasons are made of; diagnoses are by the name of the step."""
 
@@ -69,6 +73,7 @@ def list_reasons(found: Found) -> tuple[str, ...]:
         *explain_cheaper(found),
         *explain_tuning(found),
         *explain_failures(found),
+        *explain_cuts(found),
         *explain_passages(found),
         *explain_rows(found),
         *explain_objections(found),
@@ -143,6 +148,17 @@ def explain_failures(found: Found) -> Iterator[str]:
             f"Of the {failed}, {diagnosis.wrong_content} have the right form, {diagnosis.form}, and say something "
             "wrong: no other form of asking puts that right."
         )
+
+
+def explain_cuts(found: Found) -> Iterator[str]:
+    """What was cut off is not judged, so a limit that is too low makes a rung look worse than it is."""
+    cut = [
+        f"{found.diagnoses[step.name].cut_off} of {step.name}"
+        for step in found.steps
+        if found.diagnoses[step.name].cut_off > MOST_CUT_OFF * step.result.total
+    ]
+    if cut:
+        yield f"Cut off at the token limit were {', '.join(cut)}. Raise --max-tokens before you judge these."
 
 
 def explain_remedies(found: Found) -> Iterator[str]:

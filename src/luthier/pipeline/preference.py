@@ -12,7 +12,7 @@ from luthier.engine.protocol import Sampling
 from luthier.errors import UsageError
 from luthier.pipeline.data import load_test_set
 from luthier.pipeline.engines import EngineKind, start_torch
-from luthier.pipeline.evaluating.pages import NO_FILES, ReportFiles, write_files
+from luthier.pipeline.evaluating.pages import NO_FILES, ReportFiles, check_files, write_files
 from luthier.pipeline.evaluating.plan import EvalPlan, build_plan
 from luthier.pipeline.evaluation import compare, evaluate
 from luthier.pipeline.home import open_home
@@ -45,6 +45,7 @@ def measure(
     `files` are written for graded answers; raises UsageError for them, or for a choice about answers, when nothing is
     graded.
     """
+    check_files(files)
     home = home or open_home()
     if "grader" not in choices and load_test_set(Path(data)).is_preference:
         _refuse_what_writes(files, choices, engine=engine)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from luthier.data.check import check_file
 from luthier.data.splits.folder import load_splits
 from luthier.engine.remote.address import is_remote
+from luthier.errors import UsageError
 from luthier.pipeline.evaluating.plan import EvalChoices, build_plan
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ class ReportFiles(NamedTuple):
 
 
 NO_FILES = ReportFiles()
+
+
+def check_files(files: ReportFiles) -> None:
+    """To be called before minutes of measuring. Raises UsageError for a path that leads through a file."""
+    for path in filter(None, files):
+        found = next(parent for parent in path.absolute().parents if parent.exists())
+        if not found.is_dir():
+            raise UsageError(f"{path} cannot be written: {found} is no folder", hint="name a file in a folder")
 
 
 def write_files(report: EvalReport, files: ReportFiles, *, data: Path | str, home: Home, choices: EvalChoices) -> None:
