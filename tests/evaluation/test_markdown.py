@@ -2,35 +2,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
-
-from markdown_it import MarkdownIt
 
 from luthier.evaluation.markdown import MOST_CASES, render_markdown
 from tests.evaluation.reports import Made, make_findings, make_report
+from tests.support.markdown import READER, Found
 
 HOSTILE = (
     "</code></td></details><script>alert(1)</script> | ![x](https://evil.example) @team \u202e\x00\ud800\n\n# head"
 )
 MADE = Made(count=60, base_passes_every=2, tuned_fails_every=3)
 REPORT = make_report(MADE, findings=make_findings(MADE, is_bad=True))
-READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-
-
-class Found(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.texts: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        assert not attrs
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
 
 
 def test_the_answer_comes_first_then_the_gates_the_effect_and_the_cases() -> None:

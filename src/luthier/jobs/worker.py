@@ -69,7 +69,7 @@ class Worker:
         command: Callable[[Job], list[str]],
         *,
         logs: Path,
-        options: WorkerOptions = WorkerOptions(),  # noqa: B008 - an immutable tuple
+        options: WorkerOptions = WorkerOptions(),
         environment: Mapping[str, str] | None = None,
         here: ProcessIdentity | None = None,
     ) -> None:

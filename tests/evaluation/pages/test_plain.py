@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
-from markdown_it import MarkdownIt
 
 from luthier.evaluation.display.texts import show_text
 from luthier.evaluation.pages.plain import (
@@ -15,6 +13,7 @@ from luthier.evaluation.pages.plain import (
     write_shown,
     write_table,
 )
+from tests.support.markdown import READER, Found
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -44,27 +43,6 @@ HOSTILE = [
     "<!-- comment --> <![CDATA[x]]> <?php ?>",
     "\u202egpj.exe\x00\x1b[2J\ud800",
 ]
-READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-
-
-class Found(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.texts: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        assert not attrs
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.texts).replace("\u2060", "").split())
 
 
 def as_seen(text: str) -> str:
