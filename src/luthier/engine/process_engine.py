@@ -81,7 +81,7 @@ class ProcessEngine:
         link = self._link
         return link is not None and self._is_connected.is_set() and link.quiet_seconds <= 2.5 * self._quiet_seconds
 
-    def wait_until_connected(self, timeout_seconds: float) -> bool:
+    def wait_until_connected(self, timeout_seconds: float | None = None) -> bool:
         return self._is_connected.wait(timeout_seconds)
 
     def identify(self, model: str) -> ModelIdentity:

@@ -11,6 +11,7 @@ from luthier.engine.process_engine import ProcessEngine
 from luthier.engine.scripted_engine import ScriptedEngine
 from luthier.jobs.liveness import identify_process
 from luthier.jobs.queue import register_worker
+from luthier.server.processes.api import announce_with_engine
 from luthier.server.processes.readiness import build_checks
 from luthier.store.database import utc_now
 from luthier.store.home import Home
@@ -33,6 +34,21 @@ def test_an_engine_is_there_when_its_process_answers(home: Home, tmp_path: Path)
     thread.start()
     assert engine.wait_until_connected(60)
     assert find_problems(home, engine)["engine"] is None
+    engine.close()
+    stop.set()
+    thread.join()
+
+
+def test_the_api_is_announced_when_its_engine_answers_and_not_before(tmp_path: Path) -> None:
+    path, stop, announced = tmp_path / "engine", Event(), Event()
+    engine = ProcessEngine(path)
+    announce_with_engine(engine, announced.set)
+    assert not announced.wait(0.5)
+    service = EngineService(ScriptedEngine({}), embed_by_hash, path=path)
+    thread = Thread(target=service.serve_until, args=(stop,))
+    thread.start()
+    assert announced.wait(60)
+    assert engine.is_connected
     engine.close()
     stop.set()
     thread.join()

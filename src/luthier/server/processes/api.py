@@ -90,11 +90,21 @@ def answer_clients(home: Home) -> None:
         )
         server = DrainingServer(
             configure_uvicorn(create_app(services), assignment, drain_seconds=home.settings.drain_seconds),
-            announce=partial(tell_ready, assignment.ready_fd),
+            announce=partial(announce_with_engine, engine, partial(tell_ready, assignment.ready_fd)),
             give_up=engine.close,
             drain_seconds=home.settings.drain_seconds,
         )
         server.run([listener])
+
+
+def announce_with_engine(engine: ProcessEngine, announce: Callable[[], None]) -> None:
+    """Returns at once. Who is told the address may ask for a chat right then, so nobody is told it before one works."""
+
+    def wait_and_announce() -> None:
+        engine.wait_until_connected()
+        announce()
+
+    Thread(target=wait_and_announce, name="luthier-ready", daemon=True).start()
 
 
 def configure_uvicorn(app: ASGIApp, assignment: Assignment, *, drain_seconds: float) -> uvicorn.Config:
