@@ -20,7 +20,8 @@ demo: $(VENV)/installed
 	$(LUTHIER) demo
 
 test: $(VENV)/installed-dev $(VENV)/installed-clients
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
+	@# In the order of their names: else files of few tests, which are the long journeys, come last and are waited for.
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 nightly: $(VENV)/installed-dev
 	$(VENV)/bin/python benchmarks/soak_engine.py --minutes 10

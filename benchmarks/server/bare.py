@@ -17,6 +17,7 @@ from starlette.routing import Route
 from luthier.server.processes.api import DrainingServer, configure_uvicorn
 from luthier.server.processes.assignment import read_assignment
 from luthier.server.processes.child import tell_ready
+from luthier.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,7 +66,7 @@ APP = Starlette(
 def main() -> None:
     assignment = read_assignment()
     server = DrainingServer(
-        configure_uvicorn(APP, assignment, drain_seconds=1),
+        configure_uvicorn(APP, assignment, settings=Settings(drain_seconds=1)),
         announce=partial(tell_ready, assignment.ready_fd),
         give_up=lambda: None,
         drain_seconds=1,

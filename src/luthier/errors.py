@@ -10,6 +10,7 @@ LuthierError
 │   │   └── UnknownJob       no fine-tuning job, or nothing of it, of that id
 │   ├── InvalidConfig        a setting or recipe value that cannot be used
 │   ├── InvalidRequest       a request that no model could answer as it stands
+│   │   └── AnswerTooLong    a longer answer is asked for than the model's context holds
 │   ├── InvalidStructure     a schema, pattern or tool that cannot be turned into a grammar
 │   ├── NameTaken            the name belongs to something else already
 │   ├── RunNotResumable      a run that is finished, or busy in another process
@@ -101,6 +102,10 @@ class InvalidRequest(UsageError):
     code = "invalid_request"
 
 
+class AnswerTooLong(InvalidRequest):
+    code = "answer_too_long"
+
+
 class InvalidStructure(UsageError):
     code = "invalid_structure"
 
@@ -126,7 +131,7 @@ class UnlikeComparison(UsageError):
 
 
 class DataError(LuthierError):
-    """`rows` are complete sentences, one for each wrong row, with its file and line.
+    """`rows` are complete sentences, one for each wrong row or for all that are wrong alike, with the file and line.
 
     `message_index` is the message that is meant in an error about one row, from 1.
     """

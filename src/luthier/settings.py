@@ -110,7 +110,8 @@ class Settings(BaseSettings):
     """Address of a Luthier server that commands work with, such as `http://127.0.0.1:8000`; empty for this machine."""
 
     server_key: SecretStr = SecretStr("")
-    """API key for `server`; empty for the key that the home folder holds."""
+    """API key for `server`; empty for the key that the home folder holds, which only its own server on this machine is
+    sent."""
 
     allowed_hosts: list[str] = []
     """Names by which the server may be called besides its own address and this machine's; others are refused."""
@@ -127,8 +128,15 @@ class Settings(BaseSettings):
     body_mebibytes: int = Field(default=8, ge=1)
     """Largest request to the server, but for files, in MiB."""
 
+    client_patience_seconds: float = Field(default=60.0, gt=0)
+    """A client that does not send the rest of its request, or does not read its answer, loses its connection then."""
+
     logs_content: bool = False
     """Whether the server's log holds prompts and answers."""
+
+    engine_step_seconds: float = Field(default=600.0, gt=0)
+    """Longest time that the server's engine may need for one step of its answers; after that it is taken to hang, and
+    its process is started again."""
 
     drain_seconds: float = Field(default=30.0, ge=0)
     """How long a server that is stopped lets answers go on that have begun."""
@@ -139,8 +147,22 @@ class Settings(BaseSettings):
     job_attempts: int = Field(default=5, ge=1)
     """After so many deaths in a row without a single new checkpoint, a job has failed."""
 
+    grader_seconds: int = Field(default=120, ge=1)
+    """How long the code of a python grader may take for one answer; OpenAI gives it 120 as well."""
+
     eval_items_in_flight: int = Field(default=8, ge=1)
     """Items of eval runs that the server answers and judges at once; chats are answered beside them."""
+
+    job_details_days: int = Field(default=90, ge=0)
+    """So long after its end a job loses the log of its training, and the events of its steps where its result file has
+    their numbers; 0 keeps them."""
+
+    eval_items_days: int = Field(default=0, ge=0)
+    """So long after its end a run of an eval loses its items, and keeps its counts; 0 keeps them until somebody deletes
+    the run."""
+
+    completions_days: int = Field(default=0, ge=0)
+    """How long stored chat completions are kept; 0 keeps them until somebody deletes them."""
 
     training_nice: int = Field(default=10, ge=0, le=19)
     """How far training stands back for everything else on this machine, as in `nice`."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luthier.advise.advice import Advice, Library
-from luthier.advise.break_even import Economics, find_break_evens
+from luthier.advise.break_even import Economics, reckon_break_even
 from luthier.advise.ladder import Climb, climb
 from luthier.advise.recommendation import Needs
 from luthier.advise.retrieval.corpus import UnreadFile, read_corpus
 from luthier.advise.workshop import Workshop
 from luthier.evaluation.costs import Cost
 from luthier.evaluation.latency import Latency, Spread
-from tests.advise.shop import build_workshop, write_documents
+from tests.advise.shop import build_row, build_workshop, write_documents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,11 +44,17 @@ def build_advice(
         skipped=ascent.skipped,
         latencies=latencies,
         costs=costs,
-        break_evens=find_break_evens(
-            ascent.steps, {name: cost.dollars_per_thousand for name, cost in costs.items()}, economics
-        ),
+        break_evens=reckon_break_even(ascent.steps, costs, economics).break_evens,
         library=Library(
             "shop", len(corpus.documents), len(corpus.passages), (UnreadFile("a.pdf", ".pdf is not read"),), "f"
         ),
         recall=shop.measure_recall(),
     )
+
+
+def build_copying_advice(folder: Path) -> Advice:
+    """One row of the test stands with its answer among the documents."""
+    row = build_row(3).conversation
+    write_documents(folder)
+    (folder / "notes.md").write_text(f"# Old tests\n\n{row.prompt[-1].content} {row.answer.content}\n")
+    return build_advice(folder, workshop=build_workshop(corpus=read_corpus(folder)))

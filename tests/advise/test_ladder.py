@@ -23,7 +23,11 @@ def test_it_climbs_until_the_target_is_met_and_no_further(tmp_path: Path) -> Non
         ("few_shot", 7, "not_met"),
         ("retrieval", 20, "met"),
     ]
-    assert [(each.technique, each.is_above) for each in ascent.skipped] == [("tuned", True), ("tuned_retrieval", True)]
+    assert [(each.technique, each.is_above) for each in ascent.skipped] == [
+        ("few_shot_retrieval", True),
+        ("tuned", True),
+        ("tuned_retrieval", True),
+    ]
 
 
 def test_it_climbs_to_the_top_where_that_is_wanted(tmp_path: Path) -> None:
@@ -112,3 +116,16 @@ def test_examples_that_have_no_room_are_counted() -> None:
 )
 def test_the_target_is_met_or_missed_only_by_the_whole_interval(interval: tuple[float, float], state: str) -> None:
     assert judge_target(Interval(*interval), 0.9) == state
+
+
+def test_a_void_rung_is_not_compared_and_nobody_is_compared_with_it(tmp_path: Path) -> None:
+    workshop = build_workshop(corpus=read_corpus(write_documents(tmp_path)))
+    goal = Climb(0.8, takes_all=True, find_leaks=lambda rung: (3,) if rung.name == "clerk with passages" else ())
+    steps = climb(workshop.plan(["clerk"], "clerk"), workshop.materials.task, goal).steps
+    assert [(step.standing, step.below) for step in steps[1:5]] == [
+        ("not_met", "clerk"),
+        ("void", ""),
+        ("met", "clerk with examples"),
+        ("met", "clerk with examples and passages"),
+    ]
+    assert steps[2].change is None

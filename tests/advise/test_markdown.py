@@ -5,7 +5,7 @@ from pathlib import Path
 
 from luthier.advise.ladder import Step
 from luthier.advise.markdown import render_advice_markdown
-from tests.advise.advices import build_advice
+from tests.advise.advices import build_advice, build_copying_advice
 
 
 def test_the_answer_comes_first_and_the_advised_rung_is_bold(tmp_path: Path) -> None:
@@ -31,3 +31,12 @@ def test_a_hostile_name_stays_text(tmp_path: Path) -> None:
     assert "<b>" not in text
     assert "| <" not in text
     assert " @all" not in text
+
+
+def test_copied_test_rows_and_what_was_not_computed_are_told(tmp_path: Path) -> None:
+    advice = replace(build_copying_advice(tmp_path), break_evens=(), break_even_gap="the machine has no price")
+    text = render_advice_markdown(advice)
+    assert "line 4 of the test stands in notes.md\\:" in text.replace("&#8288;", "")
+    assert "| void |" in text
+    assert "Break-even was not computed: the machine has no price." in text
+    assert "left out of the choice: 1 of the 20 test rows" in text

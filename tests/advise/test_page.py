@@ -8,7 +8,7 @@ from pathlib import Path
 from luthier.advise.page import build_groups, list_rungs, render_advice
 from luthier.conversation import Message
 from luthier.engine.scripted_engine import ScriptedEngine
-from tests.advise.advices import build_advice
+from tests.advise.advices import build_advice, build_copying_advice
 from tests.advise.shop import build_workshop, guess, know
 
 VOID = {"meta", "line", "rect", "circle", "input", "br"}
@@ -52,7 +52,7 @@ def test_every_tag_is_closed_and_nothing_leads_outside(tmp_path: Path) -> None:
 
 def test_the_ladder_marks_the_advised_rung_and_says_why_others_are_missing(tmp_path: Path) -> None:
     rungs = list_rungs(build_advice(tmp_path, takes_all=False))
-    assert [rung.is_recommended for rung in rungs] == [False, False, True, False, False]
+    assert [rung.is_recommended for rung in rungs] == [False, False, True, False, False, False]
     assert rungs[3].quality is None
     assert rungs[3].note == "clerk: a rung below meets the target"
 
@@ -68,7 +68,12 @@ def test_cases_are_grouped_by_how_the_rungs_fare(tmp_path: Path) -> None:
     (group,) = build_groups(build_advice(tmp_path))
     assert (group.key, group.total) == ("differ", 20)
     sources = group.cases[3].sources
-    assert [each.rung for each in sources] == ["clerk with examples", "clerk with passages", "shop-v1 with passages"]
+    assert [each.rung for each in sources] == [
+        "clerk with examples",
+        "clerk with passages",
+        "clerk with examples and passages",
+        "shop-v1 with passages",
+    ]
     assert "bow.md, bow3" in sources[1].names
 
 
@@ -101,3 +106,20 @@ def test_prompts_without_room_say_so(tmp_path: Path) -> None:
 def test_a_ladder_on_which_nothing_could_be_measured_is_a_page_too(tmp_path: Path) -> None:
     advice = replace(build_advice(tmp_path), steps=(), latencies={}, costs={}, break_evens=())
     assert "No advice" in render_advice(advice)
+
+
+def test_copied_test_rows_are_shown_with_where_they_stand(tmp_path: Path) -> None:
+    page = render_advice(build_copying_advice(tmp_path))
+    text = read_text(page)
+    assert "line 4 of the test, word for word, in notes.md:3" in text
+    assert "What colour is the bow3? red" in text
+    assert "not compared, for it is void" in text
+    assert "clerk; void, for it knows test rows" in text
+    assert "of which clerk with passages, clerk with examples and passages, shop-v1 with passages knew some" in text
+    assert 'id="copies"' not in render_advice(build_advice(tmp_path / "clean"))
+
+
+def test_why_there_is_no_break_even_stands_in_its_place(tmp_path: Path) -> None:
+    advice = replace(build_advice(tmp_path), break_evens=(), break_even_gap="the machine has no price")
+    assert "Not computed: the machine has no price." in read_text(render_advice(advice))
+    assert 'id="break-even"' not in render_advice(replace(advice, break_even_gap=""))

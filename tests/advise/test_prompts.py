@@ -3,6 +3,7 @@ from __future__ import annotations
 from luthier.advise.prompts import (
     PASSAGES_OPENING,
     Question,
+    prepare_both,
     prepare_examples,
     prepare_passages,
     read_asked,
@@ -73,3 +74,15 @@ def test_own_instructions_take_the_place_of_all_others() -> None:
     messages = replace_instructions((HEAD, Message("developer", "More."), ASKED), "Mine.")
     assert messages == (Message("system", "Mine."), ASKED)
     assert replace_instructions((ASKED,), "Mine.") == (Message("system", "Mine."), ASKED)
+
+
+def test_examples_take_the_room_that_passages_leave() -> None:
+    examples = [build_row(3, line=3), build_row(7, line=7)]
+    prepared = prepare_both(QUESTION, examples, PASSAGES[:1], has_room)
+    assert prepared.shown == ("lamp.md, Lamps", "line 3", "line 7")
+    assert [message.role for message in prepared.messages] == ["system", *["user", "assistant"] * 2, "user"]
+    assert prepared.messages[0].content.startswith(PASSAGES_OPENING)
+    assert prepared.messages[-1] == ASKED
+    told = prepare_passages(QUESTION, PASSAGES[:1], has_room)
+    narrow = prepare_both(QUESTION, examples, PASSAGES[:1], fit_in(sum(len(each.content) for each in told.messages)))
+    assert (narrow.messages, narrow.shown, narrow.left_out) == (told.messages, told.shown, 2)

@@ -116,6 +116,39 @@ def test_where_nothing_was_measured_there_is_no_advice() -> None:
 def test_answers_that_were_cut_off_are_counted_by_rung_and_few_are_not_worth_a_word() -> None:
     steps = (build_step("prompt", 10), build_step("few_shot", 20))
     cut = Diagnosis("JSON", 0, 0, cut_off=22, unanswered=0)
-    assert "22 of clerk, 22 of clerk with examples. Raise --max-tokens" in explain(find(*steps, diagnosis=cut))
+    told = explain(find(*steps, diagnosis=cut))
+    assert "22 of 50 answers of clerk, 22 of 50 answers of clerk with examples. Raise --max-tokens" in told
     few = Diagnosis("JSON", 0, 0, cut_off=5, unanswered=0)
     assert "cut off" not in explain(find(*steps, diagnosis=few))
+
+
+def test_a_rung_above_that_does_no_better_is_no_temptation() -> None:
+    told = explain(find(build_step("prompt", 49), build_step("tuned", 40)))
+    assert "No rung above does better: the best there, shop-v1, passes 40 of 50 test cases." in told
+
+
+def test_a_void_rung_is_nobodys_measure() -> None:
+    told = explain(find(build_step("prompt", 45), build_step("few_shot", 20), build_step("tuned", 50, trained_on=(3,))))
+    assert "The best rung above" not in told
+    assert "the best there, clerk with examples, passes 20" in told
+    assert "shop-v1 is left out of the choice" in told
+
+
+def test_what_was_cut_off_is_told_of_every_rung_that_it_may_decide() -> None:
+    def cut(count: int) -> Diagnosis:
+        return Diagnosis("JSON", 0, 0, count, 0)
+
+    assert "Cut off at the token limit: 6 of 50 answers of clerk." in explain(
+        find(build_step("prompt", 10), diagnosis=cut(6))
+    )
+    assert "Cut off" not in explain(find(build_step("prompt", 10), diagnosis=cut(5)))
+    assert "Cut off at the token limit: 2 of 50 answers of clerk." in explain(
+        find(build_step("prompt", 38), diagnosis=cut(2))
+    )
+    void = find(build_step("tuned", 38, trained_on=(3,)), diagnosis=cut(20))
+    assert "Cut off" not in explain(void)
+
+
+def test_what_is_wrong_with_several_rungs_is_said_once() -> None:
+    told = explain(find(build_step("prompt", 10), build_step("few_shot", 10), needs=Needs(TARGET, cites=True)))
+    assert "clerk and clerk with examples are left out of the choice: answers must name their sources" in told

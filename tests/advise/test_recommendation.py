@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+from luthier.advise.copies import CopiedRow
 from luthier.advise.ladder import Step, judge_target
 from luthier.advise.recommendation import Needs, Recommendation, count_cases, find_best_above, recommend
 from luthier.advise.rungs import Rung, Technique, name_rung
@@ -84,3 +87,15 @@ def test_the_best_above_is_looked_for_above_alone() -> None:
     steps = [build_step("prompt", 50), build_step("few_shot", 10), build_step("tuned", 20)]
     assert find_best_above(steps[0], steps) is steps[2]
     assert find_best_above(steps[2], steps) is None
+
+
+def test_a_rung_that_can_copy_the_answer_is_never_advised_and_says_where() -> None:
+    copy = CopiedRow(7, "exact", "faq.md", 3, 1.0, "What? That.")
+    step = build_step("retrieval", 50)
+    copying = replace(step, rung=replace(step.rung, copies=(copy,)))
+    found = advise(build_step("prompt", 45), copying)
+    assert found.step is not None
+    assert found.step.rung.technique == "prompt"
+    assert found.objections[copying.name].startswith("1 of the 50 test rows (line 7) stand with their answers in what")
+    assert "faq.md:3" in found.objections[copying.name]
+    assert (copying.state, copying.standing) == ("met", "void")

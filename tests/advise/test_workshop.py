@@ -128,3 +128,45 @@ def test_rows_with_tools_ask_for_examples_with_the_same_tools() -> None:
     rung = open_rung(build_workshop(train=train), "few_shot")
     assert isinstance(rung, Rung)
     assert {prompt.shown for prompt in rung.prompts.values()} == {("line 8",)}
+
+
+def test_examples_and_passages_can_be_shown_together(tmp_path: Path) -> None:
+    rung = open_rung(build_workshop(corpus=read_corpus(write_documents(tmp_path))), "few_shot_retrieval")
+    assert isinstance(rung, Rung)
+    assert rung.name == "clerk with examples and passages"
+    prompt = rung.prompts[Question(build_row(3).conversation.prompt)]
+    assert prompt.shown[0] == "bow.md, bow3"
+    assert [each for each in prompt.shown if each.startswith("line ")]
+    assert "The bow3 is red." in prompt.messages[0].content
+    assert [message.role for message in prompt.messages].count("assistant") == 3
+
+
+def test_test_rows_in_the_documents_mark_every_rung_that_is_shown_these(tmp_path: Path) -> None:
+    write_documents(tmp_path)
+    row = build_row(3).conversation
+    (tmp_path / "notes.txt").write_text(f"{row.prompt[-1].content}\n{row.answer.content}\n")
+    workshop = build_workshop(corpus=read_corpus(tmp_path))
+    for technique in ("retrieval", "few_shot_retrieval", "tuned_retrieval"):
+        rung = open_rung(workshop, technique)
+        assert isinstance(rung, Rung)
+        assert [(copy.line, copy.kind, copy.place) for copy in rung.copies] == [(4, "exact", "notes.txt:1")]
+    for technique in ("prompt", "few_shot", "tuned"):
+        rung = open_rung(workshop, technique)
+        assert isinstance(rung, Rung)
+        assert rung.copies == ()
+
+
+def test_documents_that_hold_the_knowledge_alone_are_no_copy(tmp_path: Path) -> None:
+    assert build_workshop(corpus=read_corpus(write_documents(tmp_path))).copies_in_documents == ()
+
+
+def test_test_rows_in_ones_own_prompt_mark_the_rungs_that_begin_with_it() -> None:
+    row = build_row(3).conversation
+    workshop = build_workshop(system=f"Answer so: {row.prompt[-1].content} {row.answer.content}")
+    for technique in ("own_prompt", "few_shot"):
+        rung = open_rung(workshop, technique)
+        assert isinstance(rung, Rung)
+        assert [copy.place for copy in rung.copies] == ["your own prompt"]
+    tuned = open_rung(workshop, "tuned")
+    assert isinstance(tuned, Rung)
+    assert tuned.copies == ()

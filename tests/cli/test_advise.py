@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from luthier.advise.recommendation import Needs
 from luthier.cli.advise import build_wish
 from luthier.cli.render_advice import render_advice
 from luthier.pipeline import AdviceWish
-from tests.advise.advices import build_advice
+from tests.advise.advices import build_advice, build_copying_advice
 from tests.advise.shop import build_workshop
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def test_a_wrong_target_is_an_error_in_the_call(call: Call, orders: Path) -> Non
     assert "the target must lie between 0 and 1" in outcome.err
 
 
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_asked(call: Call, orders: Path) -> None:
+    outcome = call("advise", orders, "--report", orders / "advise.html")
+    assert outcome.code == 2
+    assert f"{orders} is no folder" in outcome.err
+
+
 def test_every_option_reaches_the_wish() -> None:
     chosen = {name: getattr(AdviceWish(), name) for name in AdviceWish.__dataclass_fields__}
     beside = {"data": "x", "max_tokens": 1, "engine": "torch", "report": None, "markdown": None, "as_json": False}
@@ -71,3 +78,11 @@ def test_examples_without_room_are_told(tmp_path: Path) -> None:
     workshop = build_workshop(fits=lambda question: len(question.messages) <= 4)
     text = render_advice(build_advice(tmp_path, workshop=workshop))
     assert "clerk with examples: 40 left out of 20 prompts, for the context has no room for them" in text
+
+
+def test_copied_test_rows_and_what_was_not_computed_are_told(tmp_path: Path) -> None:
+    advice = replace(build_copying_advice(tmp_path), break_evens=(), break_even_gap="the machine has no price")
+    lines = render_advice(advice).splitlines()
+    assert "line 4 of the test stands with its answer in notes.md:3" in lines
+    assert "break-even was not computed: the machine has no price" in lines
+    assert sum("void" in line.split() for line in lines) == 3

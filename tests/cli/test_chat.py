@@ -98,5 +98,5 @@ def converse(home: Path, lines: list[str], *command: str) -> str:
             line = waiting.pop(0)
             os.write(ours, line.encode() if line == "\x04" else line.encode() + b"\n")
     os.close(ours)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=300) == 0
     return told.decode(errors="replace")

@@ -60,6 +60,26 @@ def test_a_model_that_learned_the_test_is_not_shipped(
     assert verdict["gates"][0]["state"] == "failed"
 
 
+def test_what_an_earlier_run_wrote_is_gone_when_a_run_begins(call_tuned: Call, tmp_path: Path) -> None:
+    """A script that reads the verdict after a failure finds none, rather than yesterday's."""
+    files = {f"--{kind}": tmp_path / kind for kind in ("report", "markdown", "verdict")}
+    (tmp_path / "rows.jsonl").write_text("nonsense")
+    options = [word for kind, path in files.items() for word in (kind, str(path))]
+    for rows, code in (("rows.jsonl", 1), ("none.jsonl", 2)):
+        for path in files.values():
+            path.write_text("of an earlier run")
+        outcome = call_tuned("eval", "--model", "tiny-orders", "--data", tmp_path / rows, *options)
+        assert outcome.code == code
+        assert not any(path.exists() for path in files.values())
+
+
+def test_what_is_no_file_is_not_replaced(call_tuned: Call, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/null")
+    outcome = call_tuned("eval", "--model", "tiny-orders", "--data", "rows.jsonl", "--verdict", tmp_path / "link")
+    assert (outcome.code, "is no regular file" in outcome.err) == (2, True)
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_a_model_that_is_no_better_leaves_the_verdict_open(call_tuned: Call, tiny_base: Base, tmp_path: Path) -> None:
     """New rows, which two models that know nothing fail alike."""
     from luthier.data.examples.orders import generate_rows
@@ -77,7 +97,7 @@ def test_a_model_that_is_no_better_leaves_the_verdict_open(call_tuned: Call, tin
     ("options", "message", "hint"),
     [
         (("--gates", "none.toml"), "none.toml: no such file", "name a TOML file"),
-        (("--guardrail", "valid-json~2"), "the margin must lie between 0 and 1", "may lose 5 points"),
+        (("--guardrail", "valid-json~2"), "the margin must be a number between 0 and 1", "may lose 5 points"),
         (("--also", "jsn"), "unknown grader 'jsn'", "json"),
         (("--cluster", "customer"), "no row has 'customer' in its metadata", "share a value"),
         (("--verdict", "taken/v.json"), "taken is no folder", "name a file in a folder"),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.support.api import build_api
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
     from tests.cli.conftest import Call
 
 
@@ -36,3 +42,25 @@ def test_an_empty_list_says_what_to_do(call: Call) -> None:
 def test_mistakes_say_what_would_be_right(call: Call) -> None:
     assert "admin, member, rater" in call("keys", "create", "--role", "boss").err
     assert "no key of the id 'key_x'" in call("keys", "revoke", "key_x").err
+
+
+def test_a_servers_keys_are_managed_from_elsewhere(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = build_api(tmp_path / "elsewhere")
+    monkeypatch.setenv("LUTHIER_SERVER_KEY", api.key)
+    with api.listen() as address:
+        made = call("keys", "create", "--role", "rater", "--name", "Ada", "--server", address, "--json").document
+        monkeypatch.setenv("LUTHIER_SERVER", address)
+        with api.open_client(made["key"]) as client:
+            assert client.get("/v1/models").status_code == 403
+        revoked = call("keys", "revoke", made["id"], "--json").document
+        listed = call("keys", "list", "--json").document["keys"]
+        assert revoked == listed[0]
+        assert {**revoked, "key": made["key"], "revoked_at": None} == made
+        with api.open_client(made["key"]) as client:
+            assert client.get("/v1/models").status_code == 401
+        assert call("keys", "create", "--role", "boss").code == 2
+        monkeypatch.setenv("LUTHIER_SERVER_KEY", api.create_key("member"))
+        assert "needs 'admin'" in call("keys", "create").err
+    monkeypatch.delenv("LUTHIER_SERVER")
+    assert call("keys", "list", "--json").document["keys"] == []
+    api.home.database.close()

@@ -97,7 +97,7 @@ def test_ctrl_c_before_the_first_word_leaves_no_trace() -> None:
         sleeps.append(seconds)
         if len(sleeps) == 1:
             signal.pthread_kill(main, signal.SIGINT)
-            assert is_left.wait(60)
+            assert is_left.wait(300)
 
     is_left = Event()
     engine = ScriptedEngine({"model": repeat}, word_seconds=1, sleep=interrupt)

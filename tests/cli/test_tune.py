@@ -41,17 +41,21 @@ def uninterrupted_hash(command: list[str], tmp_path_factory: pytest.TempPathFact
 def test_a_stopped_run_goes_on_to_the_same_weights(
     command: list[str], uninterrupted_hash: str, tmp_path: Path, stop: signal.Signals, exit_code: int, status: str
 ) -> None:
-    code, told = stop_after_two_epochs(tmp_path, command, stop)
+    for attempt in range(5):  # on a busy machine it may have ended before the signal comes
+        home = tmp_path / str(attempt)
+        code, told = stop_after_two_epochs(home, command, stop)
+        if code != 0:
+            break
     assert code == exit_code, told
     assert "Traceback" not in told
-    (run,) = call_process(tmp_path, "runs", "--json").document["runs"]
+    (run,) = call_process(home, "runs", "--json").document["runs"]
     assert run["status"] == status
-    assert call_process(tmp_path, "show", run["id"], "--json").document["run"]["status"] == status
+    assert call_process(home, "show", run["id"], "--json").document["run"]["status"] == status
 
-    resumed = call_process(tmp_path, *(["tune", "--resume", run["id"]] if stop == signal.SIGKILL else command))
+    resumed = call_process(home, *(["tune", "--resume", run["id"]] if stop == signal.SIGKILL else command))
     assert resumed.code == 0, resumed.err
     assert f" of {STEPS}" in next(line for line in resumed.err.splitlines() if line.startswith("resumed at step "))
-    assert read_weights_hash(tmp_path) == uninterrupted_hash
+    assert read_weights_hash(home) == uninterrupted_hash
 
 
 def test_a_finished_run_that_is_resumed_gives_its_model(call_tuned: Call) -> None:
@@ -118,7 +122,7 @@ def stop_after_two_epochs(home: Path, command: list[str], stop: signal.Signals) 
         told.append(line)
         if line.startswith("step 12: validation loss"):
             process.send_signal(stop)
-    return process.wait(timeout=60), "".join(told)
+    return process.wait(timeout=600), "".join(told)
 
 
 def read_weights_hash(home: Path) -> str:

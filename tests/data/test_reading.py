@@ -35,7 +35,7 @@ def test_all_bad_rows_are_named_in_one_error(tmp_path: Path) -> None:
 def test_a_single_reason_gives_its_own_hint(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataset) as error:
         load_dataset(write(tmp_path / "a.jsonl", *many(10), *[row(message("user"))] * 3))
-    assert len(error.value.rows) == 3
+    assert error.value.rows == ("a.jsonl:11, 12 and 13: the last message is from user",)
     assert error.value.hint == "end each example with an assistant message"
 
 

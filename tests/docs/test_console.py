@@ -60,7 +60,7 @@ def run_command(command: str, folder: Path, environment: dict[str, str]) -> subp
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",  # a messy file is not all UTF-8
-        timeout=300,
+        timeout=600,
     )
     if target:
         (folder / target).write_text(result.stdout, encoding="utf-8", errors="surrogateescape")
@@ -91,7 +91,7 @@ def serving(command: str, folder: Path, environment: dict[str, str]) -> Iterator
         yield said["url"].removesuffix("/v1")
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(300)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -128,6 +128,6 @@ def test_python_examples_run(environment: dict[str, str], tmp_path: Path) -> Non
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert result.returncode == 0, result.stderr

@@ -99,13 +99,13 @@ def ask_beside(
     answers = [engine.submit(request) for request in sound]
     next(iter(answers[0]))
     outcome = engine.submit(bad).wait_for_outcome(120)
-    return [answer.wait(120) for answer in answers], outcome
+    return [answer.wait(300) for answer in answers], outcome
 
 
 @pytest.fixture
 def expected(engine: TorchEngine, tiny_base: Base) -> list[str]:
     """One at a time."""
-    return [engine.submit(request).wait(120).text for request in make_sound(tiny_base)]
+    return [engine.submit(request).wait(300).text for request in make_sound(tiny_base)]
 
 
 def test_each_bad_request_is_refused_by_type_while_others_are_answered(
@@ -145,7 +145,7 @@ def test_max_tokens_that_only_this_prompt_leaves_no_room_for_ends_with_length(
     engine: TorchEngine, tiny_base: Base
 ) -> None:
     request = Request(str(tiny_base.folder), (Message("user", "x" * 960),), Sampling(max_tokens=CONTEXT_LENGTH))
-    response = engine.submit(request).wait(120)
+    response = engine.submit(request).wait(300)
     assert response.prompt_tokens + response.completion_tokens <= CONTEXT_LENGTH
     assert response.finish_reason == "length" or response.completion_tokens < CONTEXT_LENGTH - response.prompt_tokens
 

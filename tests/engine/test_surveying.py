@@ -120,6 +120,30 @@ def test_a_model_that_cannot_be_packed_is_surveyed_too(home: Home, tmp_path: Pat
         check_against_transformers(engine, [base.name, "tuned"], [load_alone(base), load_alone(base, tuned)])
 
 
+@torch.no_grad()
+def list_likeliest(model: PreTrainedModel, ids: list[int]) -> list[int]:
+    """What the model would put after each token."""
+    likeliest: list[int] = model(input_ids=torch.tensor([ids])).logits[0].argmax(-1).tolist()
+    return likeliest
+
+
+def test_it_is_told_for_each_model_which_tokens_it_would_have_written_itself(
+    home: Home, engine: TorchEngine, tiny_base: Base
+) -> None:
+    tuned = AdapterMaker(home, tiny_base).keep("tuned")
+    models, tokenizer, text = [load_alone(tiny_base), load_alone(tiny_base, tuned)], build_tokenizer(), "The sun"
+    for _ in range(20):
+        written = tokenizer.decode(list_likeliest(models[0], tokenizer(text)["input_ids"])[-1:])
+        text += written if written.isascii() and len(written) == 1 else "a"
+    ids = tokenizer(text)["input_ids"]
+    (survey,) = engine.survey([tiny_base.name, "tuned"], [Reading(text)])
+    likeliest = [list_likeliest(model, ids)[:-1] for model in models]
+    expected = [[one == other for one, other in zip(each, ids[1:], strict=True)] for each in likeliest]
+    assert survey.is_likeliest.tolist() == expected
+    assert expected[0] != expected[1]
+    assert set(expected[0]) == {True, False}
+
+
 def test_a_context_is_read_and_not_measured(engine: TorchEngine, tiny_base: Base) -> None:
     context, text = "Two and two make " * 9, "four"
     (survey,) = engine.survey([tiny_base.name], [Reading(text, context=context)])

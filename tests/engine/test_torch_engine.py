@@ -37,6 +37,7 @@ from luthier.errors import (
     UnknownModel,
 )
 from luthier.models.catalog import Base, locate_base
+from luthier.models.deletion import delete_model
 from luthier.models.loading import load_base
 from luthier.models.lora import load_adapter
 from luthier.models.registry import resolve_model
@@ -44,6 +45,7 @@ from luthier.training.config import TrainingConfig
 from luthier.training.run import RunOrder, execute_run
 from tests.support.chats import make_splits
 from tests.support.tiny import save_base
+from tests.support.tuned import register_tuned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -290,7 +292,7 @@ def test_an_unexpected_error_is_seen_fails_who_is_concerned_and_the_engine_goes_
     failed, other = engine.submit(request), engine.submit(request)
     assert all(type(answer.wait_for_outcome()) is MachineError for answer in (failed, other))
     assert "no_such_thing" in str(failed.wait_for_outcome())
-    assert seen.get(timeout=60).exc_type is AttributeError
+    assert seen.get(timeout=300).exc_type is AttributeError
     monkeypatch.undo()
     assert generate(engine, [request])[0].text == whole
 
@@ -328,7 +330,7 @@ def test_what_waits_to_be_compiled_does_not_keep_those_waiting_who_load(home: Ho
         others = [engine.submit(ask(name, "hi")) for name in names[1:]]
         shaped = engine.submit(replace(ask(names[0], "hi"), structure=Structure("regex", "(yes|no){2}")))
         for answer in (long, shaped, *others):
-            assert answer.wait(60).text
+            assert answer.wait(300).text
 
 
 def test_an_error_that_nobody_foresees_while_a_model_is_found_fails_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,7 +341,7 @@ def test_an_error_that_nobody_foresees_while_a_model_is_found_fails_who_asked(mo
 
     with TorchEngine(resolve) as engine:
         for answer in [engine.submit(ask("any", "hi")) for _ in range(3)]:
-            assert isinstance(answer.wait_for_outcome(60), MachineError)
+            assert isinstance(answer.wait_for_outcome(300), MachineError)
 
 
 @pytest.mark.parametrize(
@@ -349,16 +351,16 @@ def test_a_deadline_beyond_all_clocks_is_none_and_one_that_is_no_number_is_refus
     engine: TorchEngine, tiny_base: Base, seconds: float, error: type[LuthierError] | None
 ) -> None:
     request = ask(str(tiny_base.folder), "hi")
-    outcome = engine.submit(replace(request, deadline_seconds=seconds)).wait_for_outcome(60)
+    outcome = engine.submit(replace(request, deadline_seconds=seconds)).wait_for_outcome(300)
     assert isinstance(outcome, error or Response)
-    assert engine.submit(request).wait(60).text
+    assert engine.submit(request).wait(300).text
 
 
 def test_a_prompt_without_tokens_is_refused(home: Home, tmp_path: Path) -> None:
     folder = save_base(tmp_path / "base")
     (folder / "chat_template.jinja").write_text("{% for message in messages %}{{ message['content'] }}{% endfor %}")
     with TorchEngine(lambda name: resolve_model(home, name), precision="float32") as engine:
-        outcome = engine.submit(ask(str(folder), "")).wait_for_outcome(60)
+        outcome = engine.submit(ask(str(folder), "")).wait_for_outcome(300)
     assert isinstance(outcome, InvalidRequest)
 
 
@@ -473,3 +475,19 @@ def test_progress_counts_every_answer(engine: TorchEngine, tiny_base: Base) -> N
     counts: list[int] = []
     generate(engine, [ask(str(tiny_base.folder), text) for text in PROMPTS], on_progress=counts.append)
     assert sum(counts) == len(PROMPTS)
+
+
+def test_a_model_that_is_deleted_while_it_is_loaded_is_unknown_and_nothing_is_damaged(
+    home: Home, tiny_base: Base
+) -> None:
+    register_tuned(home, "short-lived", base=str(tiny_base.folder))
+
+    def resolve(name: str) -> TunedModel | Base:
+        found = resolve_model(home, name)
+        if name == "short-lived":
+            delete_model(home, name)
+        return found
+
+    with TorchEngine(resolve, precision="float32") as engine:
+        outcome = engine.submit(ask("short-lived", "hi")).wait_for_outcome()
+        assert isinstance(outcome, UnknownModel)

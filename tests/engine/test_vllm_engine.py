@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 REAL_VLLM = shutil.which(load_settings().vllm_command)
 SHAPE = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
+PATIENCE_SECONDS = 300
 WORD = Structure("choice", '["yes", "no"]')
 
 
@@ -103,7 +104,7 @@ def answer(engine: VllmEngine, *requests: Request) -> list[Response | LuthierErr
 
 
 def answer_text(engine: VllmEngine, request: Request) -> str:
-    return engine.submit(request).wait(60).text
+    return engine.submit(request).wait(PATIENCE_SECONDS).text
 
 
 def served_name(tuned: TunedModel) -> str:
@@ -125,11 +126,10 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int) -> None:
-    for _ in range(200):
-        if not is_alive(pid):
-            return
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} lives on"
         time.sleep(0.05)
-    raise AssertionError(f"process {pid} lives on")
 
 
 def test_a_base_and_its_adapters_answer_from_one_server_by_names_of_their_weights(
@@ -149,11 +149,11 @@ def test_what_is_sent_are_the_tokens_of_our_own_template_and_every_choice(
 ) -> None:
     sampling = Sampling(temperature=0.5, top_p=0.9, top_k=7, seed=4, max_tokens=5, logit_bias=((3, -2.0),))
     engine, request = start(), make_request(tiny_base.name, "what?", sampling=sampling)
-    response = engine.submit(request).wait(60)
+    response = engine.submit(request).wait(PATIENCE_SECONDS)
     with TorchEngine(lambda name: resolve_model(home, name), precision="float32") as embedded:
         assert embedded.hash_prompt(request) == response.prompt_hash == engine.hash_prompt(request)
         assert embedded.identify(tiny_base.name) == engine.identify(tiny_base.name)
-        assert embedded.submit(request).wait(60).prompt_hash == response.prompt_hash
+        assert embedded.submit(request).wait(PATIENCE_SECONDS).prompt_hash == response.prompt_hash
     body = read_journal(journal)[-1]["body"]
     assert len(body["prompt"]) == response.prompt_tokens
     chosen = {"temperature": 0.5, "top_p": 0.9, "top_k": 7, "seed": 4, "max_tokens": 5, "logit_bias": {"3": -2.0}}
@@ -180,8 +180,8 @@ def test_an_answer_comes_in_pieces_and_counts_what_was_known_of_the_prompt(start
 
 def test_answers_end_at_stop_texts_and_at_max_tokens(start: Start, tiny_base: Base) -> None:
     engine = start("--answer", "one,two,three", "--token-seconds", "0.01")
-    cut = engine.submit(make_request(tiny_base.name, sampling=Sampling(stop=(",th",)))).wait(60)
-    short = engine.submit(make_request(tiny_base.name, max_tokens=4)).wait(60)
+    cut = engine.submit(make_request(tiny_base.name, sampling=Sampling(stop=(",th",)))).wait(PATIENCE_SECONDS)
+    short = engine.submit(make_request(tiny_base.name, max_tokens=4)).wait(PATIENCE_SECONDS)
     assert (cut.text, cut.finish_reason) == ("one,two", "stop")
     assert (short.text, short.finish_reason, short.completion_tokens) == ("one,", "length", 4)
 
@@ -322,7 +322,7 @@ def test_a_server_that_cannot_start_says_why(start: Start, tiny_base: Base) -> N
 
 
 def test_a_server_that_takes_too_long_is_given_up(start: Start, tiny_base: Base) -> None:
-    engine = start("--start-seconds", "60", startup_seconds=0.1)
+    engine = start("--start-seconds", "3600", startup_seconds=0.1)
     [outcome] = answer(engine, make_request(tiny_base.name))
     assert isinstance(outcome, EngineUnavailable)
     assert "does not answer after" in outcome.message
@@ -336,30 +336,29 @@ def test_a_deadline_does_not_stop_the_start_for_the_others(start: Start, tiny_ba
 
 
 def test_vllm_stops_what_nobody_waits_for(start: Start, tiny_base: Base, journal: Path) -> None:
-    engine = start("--token-seconds", "0.02")
+    engine = start("--token-seconds", "0.2")
     reply = engine.submit(make_request(tiny_base.name))
     next(iter(reply))
     reply.cancel()
     with pytest.raises(RequestCancelled):
-        reply.wait(60)
-    for _ in range(100):
-        if read_journal(journal)[-1]["path"] == "aborted":
-            return
+        reply.wait(PATIENCE_SECONDS)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while read_journal(journal)[-1]["path"] != "aborted":
+        assert time.monotonic() < deadline, "the server goes on"
         time.sleep(0.05)
-    raise AssertionError("the server goes on")
 
 
 def test_closing_ends_the_server_and_its_workers_and_fails_what_is_open(
     start: Start, tiny_base: Base, journal: Path
 ) -> None:
-    engine = start("--with-worker", "--token-seconds", "0.05")
+    engine = start("--with-worker", "--token-seconds", "0.2")
     reply = engine.submit(make_request(tiny_base.name))
     next(iter(reply))
     engine.close()
     with pytest.raises(RequestCancelled):
-        reply.wait(60)
+        reply.wait(PATIENCE_SECONDS)
     with pytest.raises(RequestCancelled):
-        engine.submit(make_request(tiny_base.name)).wait(60)
+        engine.submit(make_request(tiny_base.name)).wait(PATIENCE_SECONDS)
     started = read_journal(journal)[0]
     wait_until_gone(started["pid"])
     wait_until_gone(started["worker"])

@@ -158,7 +158,7 @@ def make_findings(made: Made = Made(), *, is_bad: bool = False) -> Findings:
         contamination=make_contamination(tuned, made, is_bad=is_bad),
         memory=MemoryProbe(tuned, 29, 30, 18 if is_bad else 27, 30, Interval(0.15 if is_bad else -0.08, 0.4)),
         canaries=make_canaries(tuned, made.text, is_bad=is_bad),
-        judge=make_judge(made.text, is_bad=is_bad),
+        judges=(make_judge(made.text, is_bad=is_bad),),
         latency=(
             Latency(BASE, 5, Spread(0.08, 0.07, 0.11), Spread(2.4, 2.1, 3.0), 26.0),
             Latency(tuned, 5, Spread(0.08, 0.07, 0.1), Spread(1.1, 0.9, 1.3), 25.0),

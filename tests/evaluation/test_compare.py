@@ -122,7 +122,7 @@ def test_scores_are_there_when_the_grader_knows_degrees() -> None:
     candidate = with_scores(build_result("orders-v1", "f" * 30), [0.8, 0.7] * 15)
     comparison = compare_results(baseline, candidate)
     assert comparison.score is not None
-    assert (comparison.score.name, comparison.score.word) == ("json", "better")
+    assert (comparison.score.name, comparison.score.word) == ("mean score", "better")
     assert comparison.score.difference == pytest.approx(0.2)
     assert comparison.score.adjusted_p_value == comparison.score.p_value
     assert comparison.primary.word == "cannot_tell"  # nothing was fixed

@@ -135,3 +135,15 @@ def test_what_was_found_survives_a_report() -> None:
     found = check(TRAIN, TRAIN[:2])
     adapter = TypeAdapter(Contamination)
     assert adapter.validate_json(adapter.dump_json(found)) == found
+
+
+def test_another_task_on_the_same_text_is_a_quotation_by_imprint_as_by_rows(home: Home) -> None:
+    register_learned(home, "letters", [make_row(LETTER, "refund", system="Name the department.")])
+    test = Dataset("test", Path("t.jsonl"), (make_row(LETTER, "Mrs Okafor", system="Name the person."),))
+    samples = build_samples(test)
+    by_rows = find_contamination(samples, [find_lessons(home, "letters")])
+    lose_rows(home)
+    lessons = find_lessons(home, "letters")
+    by_imprint = find_contamination(samples, [lessons])
+    assert lessons.depth == "sketches"
+    assert [[case.kind for case in found.cases] for found in (by_rows, by_imprint)] == [["quoted"], ["quoted"]]

@@ -16,9 +16,16 @@ def price(result: ModelResult, *dollars: float | None) -> ModelResult:
 
 
 def test_a_hosted_model_costs_what_its_answers_to_the_test_did() -> None:
-    cost = estimate_cost(price(build_result("m", "pfu"), 0.002, 0.004, 0), None, 3.0)
+    cost = estimate_cost(price(build_result("openai:m", "pfu"), 0.002, 0.004, 0), None, 3.0)
     assert cost.dollars_per_thousand == pytest.approx(3.0)
     assert cost.source == "the price of its answers to this test"
+
+
+def test_a_hosted_model_may_cost_nothing_and_never_the_time_of_this_machine() -> None:
+    free = price(build_result("openai:m", "pf"), 0.0, 0.0)
+    assert estimate_cost(free, build_latency("openai:m", 1.8), 0.5).dollars_per_thousand == 0.0
+    silent = estimate_cost(price(build_result("openai:m", "uu"), 0.0, 0.0), None, 0.5)
+    assert (silent.dollars_per_thousand, silent.source) == (None, "it answered nothing")
 
 
 def test_a_model_of_this_machine_costs_its_time() -> None:
@@ -28,14 +35,15 @@ def test_a_model_of_this_machine_costs_its_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dollars", "has_latency", "rate", "why"),
+    ("model", "has_latency", "rate", "why"),
     [
-        (None, True, 0.5, "no price of it is known"),
-        (0.0, True, 0.0, "machine_dollars_per_hour is not set"),
-        (0.0, False, 0.5, "the time of an answer was not measured"),
+        ("openai:m", True, 0.5, "no price of it is known"),
+        ("m", True, 0.0, "machine_dollars_per_hour is not set"),
+        ("m", False, 0.5, "the time of an answer was not measured"),
     ],
 )
-def test_what_is_not_known_is_said(dollars: float | None, has_latency: bool, rate: float, why: str) -> None:
-    latency = build_latency("m", 1.8) if has_latency else None
-    cost = estimate_cost(price(build_result("m", "p"), dollars), latency, rate)
+def test_what_is_not_known_is_said(model: str, has_latency: bool, rate: float, why: str) -> None:
+    latency = build_latency(model, 1.8) if has_latency else None
+    dollars = None if model.startswith("openai:") else 0.0
+    cost = estimate_cost(price(build_result(model, "p"), dollars), latency, rate)
     assert (cost.dollars_per_thousand, cost.source) == (None, why)

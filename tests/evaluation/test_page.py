@@ -15,6 +15,7 @@ from luthier.data.dataset import Dataset, Example
 from luthier.engine.protocol import Sampling
 from luthier.engine.scripted_engine import ScriptedEngine
 from luthier.errors import PromptTooLong
+from luthier.evaluation.gates.evidence import Findings
 from luthier.evaluation.graders.registry import parse_grader
 from luthier.evaluation.page import render_report
 from luthier.evaluation.report import EvalReport, build_report
@@ -183,14 +184,22 @@ def test_a_report_with_everything_has_every_section_in_order_and_a_way_to_each()
 PARTS = {
     "forgetting": "forgetting",
     "contamination": "contamination",
-    "judge": "judge",
+    "judges": "judge",
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_section_is_gone_with_its_part(part: str) -> None:
-    without = replace(FULL, findings=replace(FULL.findings, **{part: None}))
-    assert set(list_sections(render_report(without))) == set(EVERY_SECTION) - {part, "training"}
+    nothing = replace(FULL.findings, **{part: getattr(Findings(), part)})
+    without = replace(FULL, findings=nothing)
+    assert set(list_sections(render_report(without))) == set(EVERY_SECTION) - {PARTS[part], "training"}
+
+
+def test_each_of_several_judges_is_shown() -> None:
+    second = replace(FULL.judges[0], judge="second.json")
+    text = Page(render_report(replace(FULL, findings=replace(FULL.findings, judges=(*FULL.judges, second))))).text
+    assert text.count("Passes what people pass") == 2
+    assert "second.json" in text
 
 
 def test_sections_that_show_two_parts_go_with_the_last_of_them() -> None:

@@ -11,12 +11,13 @@ from luthier.data.dataset import Example
 from luthier.engine.protocol import Sampling, Structure
 from luthier.engine.scripted_engine import ScriptedEngine
 from luthier.errors import PromptTooLong, StoreDamaged
-from luthier.evaluation.documents import FINDINGS
+from luthier.evaluation.documents import FINDINGS, describe_findings
 from luthier.evaluation.gates.evidence import Findings
 from luthier.evaluation.graders.registry import parse_grader
 from luthier.evaluation.report import EvalReport, build_report
 from luthier.evaluation.runner import run_evaluation
 from luthier.evaluation.task import build_task
+from tests.evaluation.findings import build_judge
 from tests.support.orders import answer_all_but, index_of, order_conversation, order_dataset, order_json, ramble
 
 JSON = Structure("json_object")
@@ -85,11 +86,15 @@ def test_a_report_of_an_earlier_version_can_still_be_read() -> None:
     for manifest in document["manifests"].values():
         del manifest["structure"]
     del document["comparison"]["unanswered"]
+    del document["findings"]["judges"]
+    document["findings"]["judge"] = None
     for case in document["cases"]:
         for output in case["outputs"].values():
             for key in ("tool_calls", "cost_dollars", "error"):
                 del output[key]
     assert EvalReport.from_json(document) == build()
+    document["findings"]["judge"] = describe_findings(Findings(judges=(build_judge("a.json", agreed=20),)))["judges"][0]
+    assert [each.judge for each in EvalReport.from_json(document).judges] == ["a.json"]
 
 
 def test_a_verdict_from_before_gates_had_keys_can_still_be_read() -> None:

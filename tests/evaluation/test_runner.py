@@ -193,7 +193,7 @@ def test_all_models_are_asked_at_once_and_each_is_counted_for_itself(tmp_path: P
     is_complete, was_complete = Event(), []
 
     def sleep(seconds: float) -> None:
-        was_complete.append(is_complete.wait(20))
+        was_complete.append(is_complete.wait(120))
 
     engine = Listed(scripts, word_seconds=1, sleep=sleep, expected=13, is_complete=is_complete)
     for damaged in sorted(tmp_path.rglob("*.json"))[:3]:

@@ -117,7 +117,14 @@ def test_a_key_that_a_template_names_must_be_in_every_row(tmp_path: Path) -> Non
     )
     with pytest.raises(InvalidDataset, match="1 of 3 examples") as caught:
         build_task(Dataset("orders", Path("orders.jsonl"), examples), grader, Sampling())
-    assert caught.value.rows[0].startswith("orders.jsonl:3: it has no item.answer, which the grader names")
+    said = "it has no item.answer, which the grader names; did you mean anwser?"
+    assert caught.value.rows == (f"orders.jsonl:3: {said}",)
+    assert "remove these lines" in caught.value.hint
+    twice = (replace(examples[2], line=7), replace(examples[2], line=9))
+    with pytest.raises(InvalidDataset, match="2 of 2 examples") as caught:
+        build_task(Dataset("orders", Path("orders.jsonl"), twice), grader, Sampling())
+    assert caught.value.rows == (f"orders.jsonl:7 and 9: {said}",)
+    assert "correct the grader" in caught.value.hint
 
 
 def test_a_grader_that_reads_calls_is_asked_about_rows_that_want_them(tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ def test_rows_beside_the_test_are_taken_where_the_card_knows_them_all(home: Home
     register_learned(home, "ferry", ROWS, keeps_imprint=False)
     lose_rows(home)
     strangers = make_rows([("Is it raining?", "No.")])
-    lessons = find_lessons(home, "ferry", beside=TrainingFile("train.jsonl", (*ROWS, *strangers)))
+    lessons = find_lessons(home, "ferry", read_beside=lambda: TrainingFile("train.jsonl", (*ROWS, *strangers)))
     assert (lessons.depth, lessons.rows) == ("rows", 2)
-    assert find_lessons(home, "ferry", beside=TrainingFile("train.jsonl", ROWS[:1])).depth == "prompts"
+    assert find_lessons(home, "ferry", read_beside=lambda: TrainingFile("train.jsonl", ROWS[:1])).depth == "prompts"
 
 
 def test_a_damaged_imprint_ends_nothing(home: Home) -> None:

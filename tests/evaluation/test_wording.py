@@ -34,6 +34,8 @@ from luthier.evaluation.wording import (
         (phrase_lines([7]), "line 7"),
         (phrase_lines([7, 9]), "lines 7 and 9"),
         (phrase_lines(range(1, 14)), "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more"),
+        (phrase_seconds(0.084), "0.08 s"),
+        (phrase_seconds(0.9), "0.9 s"),
         (phrase_seconds(2.34), "2.3 s"),
         (phrase_seconds(412.3), "6 min 52 s"),
         (phrase_seconds(7500), "2 h 5 min"),

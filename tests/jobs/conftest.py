@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 
 from luthier.settings import Settings
 from luthier.store.database import open_database
+from tests.support.homes import lay_out_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,20 +29,11 @@ def migrated_name(postgresql: PostgresqlServer, tmp_path_factory: pytest.TempPat
     return name
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    settings = Settings(home=tmp_path_factory.mktemp("home"))
-    open_database(settings).close()
-    return settings.home_path / "luthier.db"
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     home = tmp_path / "home"
     if request.param == "sqlite":
-        home.mkdir()
-        shutil.copy(request.getfixturevalue("migrated_file"), home)
-        return Settings(home=home)
+        return Settings(home=lay_out_home(home))
     server: PostgresqlServer = request.getfixturevalue("postgresql")
     url = server.create_database(f"test_{secrets.token_hex(4)}", template=request.getfixturevalue("migrated_name"))
     return Settings(home=home, database_url=url)

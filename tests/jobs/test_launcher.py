@@ -19,7 +19,7 @@ def test_it_becomes_the_command_with_its_arguments_and_niceness() -> None:
     code = "import os, sys; print(os.getpid(), os.nice(0), sys.argv[1:])"
     command = launch_command([sys.executable, "-c", code, "a b", "--", "$HOME"], nice=3)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=300)[0]
     assert output == f"{process.pid} {os.nice(0) + 3} ['a b', '--', '$HOME']\n"
 
 
@@ -36,7 +36,7 @@ def test_a_session_of_its_own_stands_back_as_a_whole_and_another_one_is_left_alo
         starter = f"import os, subprocess, sys; subprocess.run({here})"
         command[command.index(str(os.getpid()))] = "ME"
         command = [sys.executable, "-c", starter, *command]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, start_new_session=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, start_new_session=True, timeout=300)
     assert done.stdout == f"{niceness}\n"
 
 
@@ -56,11 +56,11 @@ child.wait()
     assert child.is_running()
     process.kill()
     process.communicate()
-    assert not psutil.wait_procs([child], timeout=30)[1]
+    assert not psutil.wait_procs([child], timeout=300)[1]
 
 
 def test_it_starts_nothing_for_a_parent_that_is_gone_already() -> None:
     command = launch_command([sys.executable, "-c", "print('started')"])
     command[command.index(str(os.getpid()))] = str(2**22 + 1)
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
     assert (done.returncode, done.stdout) == (1, "")

@@ -55,7 +55,7 @@ def test_only_processes_of_this_machine_are_ended() -> None:
     end_process(identity._replace(start_ticks=identity.start_ticks - 1), here=HERE)
     assert process.poll() is None
     end_process(identity, here=HERE)
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(300) == -signal.SIGKILL
     end_process(identity, here=HERE)  # it is gone, and that is as good
 
 

@@ -199,11 +199,13 @@ def describe(home: Home, job_id: str) -> str:
     return f"{job.status}, step {job.saved_step} saved, attempt {job.attempt}"
 
 
-def find_holder(job_id: str) -> psutil.Process | None:
-    """The worker that works on the job, if one does."""
+def find_holder(home: Path, job_id: str) -> psutil.Process | None:
+    """The worker that works on the job, if one does: a trainer that is ending has somebody else for its parent."""
+    workers = find_processes(home)
     for trainer in find_trainers(job_id):
         with suppress(psutil.NoSuchProcess):
-            return trainer.parent()
+            if (parent := trainer.parent()) in workers:
+                return parent
     return None
 
 
@@ -259,7 +261,7 @@ def test_a_job_outlives_workers_and_a_restart_of_the_database(
                     postgresql.start()
                     continue
                 chosen = psutil.Process(chance.choice(workers).pid)
-                victim = (find_holder(job_id) if blow.victim == "worker" else None) or chosen
+                victim = (find_holder(tmp_path / "home", job_id) if blow.victim == "worker" else None) or chosen
                 kill_worker(victim, doomed)
                 workers = [replace_dead(server, worker, victim) for worker in workers]
             wait_until(lambda: client.fine_tuning.jobs.retrieve(job_id).status == "succeeded")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from luthier.models.catalog import Base
 
 SOURCE = Path(luthier.__file__).parents[1]
+PATIENCE_SECONDS = 600
 
 
 @pytest.fixture
@@ -46,19 +47,29 @@ def start(command: list[str], home: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_two_processes_stop_together_and_go_on_together(command: list[str], tmp_path: Path) -> None:
-    stopped = start(command, tmp_path / "home")
+def stop(command: list[str], home: Path) -> tuple[int, str]:
+    """As soon as it trains; the exit code, and what it has printed."""
+    stopped = start(command, home)
     for line in stopped.stderr or ():
         if line.startswith("training in"):
             stopped.send_signal(signal.SIGINT)
             break
-    out, _ = stopped.communicate(timeout=120)
-    assert stopped.returncode == 130
+    out, _ = stopped.communicate(timeout=PATIENCE_SECONDS)
+    return stopped.returncode, out
+
+
+def test_two_processes_stop_together_and_go_on_together(command: list[str], tmp_path: Path) -> None:
+    for attempt in range(5):  # on a busy machine it may have ended before the signal comes
+        home = tmp_path / f"home-{attempt}"
+        code, out = stop(command, home)
+        if code != 0:
+            break
+    assert code == 130
     assert json.loads(out)["error"]["code"] == "run_interrupted"
-    again = start(command, tmp_path / "home")
-    out, err = again.communicate(timeout=120)
+    again = start(command, home)
+    out, err = again.communicate(timeout=PATIENCE_SECONDS)
     assert again.returncode == 0, err
     assert "resumed at step" in err
     document = json.loads(out)
     assert document["metrics"]["steps"] == 4 * 7
-    assert (tmp_path / "home" / "models" / document["model"] / "adapter_model.safetensors").exists()
+    assert (home / "models" / document["model"] / "adapter_model.safetensors").exists()

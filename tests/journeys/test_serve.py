@@ -17,6 +17,7 @@ from tests.support.tiny import build_tokenizer, save_base
 from tests.support.whole_server import PATIENCE_SECONDS, start_server, wait_until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from tests.support.whole_server import Server
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 ALIAS = "gpt-tiny-2024-07-18"
 PARTS = ("api", "engine", "worker")
 LONG = 700
-"""Tokens of an answer that is long enough to be disturbed."""
+"""Tokens of an answer that has not ended when the server is asked to stop."""
+
+ENDLESS = 30_000
+"""Of one that is disturbed, however long that takes."""
 
 
 @contextmanager
 def serve_tiny_base(folder: Path) -> Iterator[Server]:
-    with start_server(folder, aliases={ALIAS: save_base(folder / "base")}) as server:
+    base = save_base(folder / "base", max_position_embeddings=ENDLESS + 1000)
+    with start_server(folder, aliases={ALIAS: base}) as server:
         yield server
 
 
@@ -51,14 +56,23 @@ def open_client(server: Server) -> openai.OpenAI:
     )
 
 
-def start_long_answer(client: openai.OpenAI) -> openai.Stream[Any]:
+@contextmanager
+def frozen(process: subprocess.Popen[str]) -> Iterator[None]:
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def start_long_answer(client: openai.OpenAI, *, tokens: int = LONG) -> openai.Stream[Any]:
     """Greedy, and forbidden to end before its time."""
     return client.chat.completions.create(
         model=ALIAS,
         messages=[{"role": "user", "content": "tell me more"}],
         stream=True,
         temperature=0,
-        max_tokens=LONG,
+        max_tokens=tokens,
         logit_bias={str(build_tokenizer().eos_token_id): -100},
     )
 
@@ -95,17 +109,18 @@ def test_the_api_holds_no_model_and_the_engine_no_connection_to_the_world(
 def test_an_engine_that_is_killed_breaks_its_answers_and_comes_back(server: Server, client: openai.OpenAI) -> None:
     before = ask(client)
     engine, api = server.find_part("engine"), server.find_part("api")
-    stream = start_long_answer(client)
+    stream = start_long_answer(client, tokens=ENDLESS)
     next(iter(stream))
-    engine.kill()
-    with pytest.raises(openai.APIError, match="not there"):
-        list(stream)
-    with pytest.raises(openai.InternalServerError) as caught:
-        ask(client)
-    assert caught.value.status_code == 503
-    assert int(caught.value.response.headers["retry-after"]) >= 1
-    assert not server.is_ready()
-    assert ALIAS in [model.id for model in client.models.list()]  # what needs no engine goes on
+    with frozen(server.process):  # so that no other one is started before everybody has missed it
+        engine.kill()
+        with pytest.raises(openai.APIError, match="not there"):
+            list(stream)
+        with pytest.raises(openai.InternalServerError) as caught:
+            ask(client)
+        assert caught.value.status_code == 503
+        assert int(caught.value.response.headers["retry-after"]) >= 1
+        assert not server.is_ready()
+        assert ALIAS in [model.id for model in client.models.list()]  # what needs no engine goes on
     wait_until(server.is_ready)
     assert ask(client) == before
     assert server.find_part("api").pid == api.pid
@@ -116,7 +131,7 @@ def test_an_api_that_is_killed_breaks_its_answers_and_nobody_is_turned_away(
 ) -> None:
     before = ask(client)
     engine, api = server.find_part("engine"), server.find_part("api")
-    stream = start_long_answer(client)
+    stream = start_long_answer(client, tokens=ENDLESS)
     next(iter(stream))
     api.kill()
     with pytest.raises((openai.APIError, httpx2.TransportError)):

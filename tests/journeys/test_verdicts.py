@@ -125,7 +125,7 @@ def test_an_evaluation_that_was_killed_goes_on_where_it_was(desk: Desk) -> None:
         assert process.poll() is None, "the evaluation ended before it could be killed"
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
-    process.wait(60)
+    process.wait(300)
     kept = {path: path.stat().st_mtime_ns for path in set(outputs.glob("*/*.json")) - before}
     assert desk.call(*arguments) == 0
     assert len(set(outputs.glob("*/*.json")) - before) == TRAINED

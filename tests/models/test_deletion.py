@@ -167,7 +167,7 @@ def test_what_a_killed_deletion_left_is_finished_by_the_next(home: Home, *, is_f
     spawn = multiprocessing.get_context("spawn")
     victim = spawn.Process(target=_delete_and_die, args=(home.path,), kwargs={"is_forgotten": is_forgotten})
     victim.start()
-    victim.join(60)
+    victim.join(300)
     assert victim.exitcode == -signal.SIGKILL
     assert [entry for entry in list_entries(home) if entry.endswith(".deleted")]
     delete_model(home, "other" if is_forgotten else "model")

@@ -151,11 +151,15 @@ def test_the_list_has_each_name_once_and_all_of_them_resolve(home: Home, names: 
 def test_what_embeds_texts_answers_no_chats_and_nothing_else_embeds(names: PublicNames, name: str) -> None:
     assert names.resolve_embedder(name) == names.resolve_any(name)
     assert names.resolve_embedder(name).model == EMBEDDER
-    with pytest.raises(UnknownModel) as caught:
+    with pytest.raises(UnknownModel, match="turns texts into vectors") as caught:
         names.resolve(name)
-    assert name not in caught.value.hint
-    with pytest.raises(UnknownModel, match="smollm2-135m"):
-        names.resolve_embedder("smollm2-135m")
+    assert "/v1/embeddings" in caught.value.hint
+    for chats in ("smollm2-135m", "gpt-4o-mini"):
+        with pytest.raises(UnknownModel, match=f"`{chats}` answers chats") as caught:
+            names.resolve_embedder(chats)
+        assert name in caught.value.hint
+    with pytest.raises(UnknownModel, match="does not exist"):
+        names.resolve_embedder("no-such-model")
 
 
 def test_an_unknown_name_is_answered_with_the_near_ones(names: PublicNames) -> None:

@@ -16,16 +16,17 @@ from luthier.data.splits.folder import to_jsonl
 from luthier.engine.protocol import ModelIdentity, Sampling
 from luthier.engine.scripted_engine import ScriptedEngine
 from luthier.evaluation.archive import keep_report
+from luthier.evaluation.contamination import find_contamination
 from luthier.evaluation.graders.exact import ExactGrader
 from luthier.evaluation.graders.protocol import Grade
 from luthier.evaluation.report import EvalReport
 from luthier.evaluation.runner import Contestant, run_evaluation
 from luthier.evaluation.task import Criterion, build_task
+from luthier.evaluation.training_rows import find_lessons
 from luthier.pipeline.safeguards import (
-    check_contamination,
-    check_judge,
     check_judges,
     count_uses,
+    gather_lessons,
     probe_canaries,
     probe_memory,
 )
@@ -60,7 +61,8 @@ def test_a_test_from_elsewhere_is_held_against_what_the_model_learned(
     register_learned(home, "sums", TRAIN)
     task = build(Dataset("mixed", Path("mixed.jsonl"), (*TEST[:5], *make_rows([("1 PLUS one, please", "2")]))))
     results = [run_evaluation(engine, name, task) for name in ("base", "sums")]
-    found = check_contamination(home, results, task, data=tmp_path / "mixed.jsonl")
+    lessons = gather_lessons(home, ["base", "sums"], data=tmp_path / "mixed.jsonl")
+    found = find_contamination(task.samples, lessons.values(), results=results)
     assert [(case.model, case.kind, case.train_line) for case in found.cases] == [("sums", "exact", 2)]
     assert [check.depth for check in found.checks] == ["nothing", "rows"]
 
@@ -72,22 +74,20 @@ def test_the_train_split_beside_the_test_helps_where_the_home_has_lost_its_rows(
     lose_rows(home)
     for side, rows in (("train", TRAIN), ("validation", TEST[:20]), ("test", TEST[20:])):
         (tmp_path / f"{side}.jsonl").write_text(to_jsonl(Dataset(side, Path("x"), rows)), encoding="utf-8")
-    task = build()
-    results = [run_evaluation(engine, "sums", task)]
-    found = check_contamination(home, results, task, data=tmp_path)
-    assert [(check.depth, check.rows) for check in found.checks] == [("rows", 40)]
-    alone = check_contamination(home, results, task, data=tmp_path / "test.jsonl")
-    assert alone.checks[0].depth == "prompts"
+    found = gather_lessons(home, ["sums"], data=tmp_path)["sums"]
+    assert (found.depth, found.rows) == ("rows", 40)
+    assert gather_lessons(home, ["sums"], data=tmp_path / "test.jsonl")["sums"].depth == "prompts"
 
 
 def test_memory_is_probed_with_the_rows_of_the_model(home: Home, engine: ScriptedEngine) -> None:
     register_learned(home, "sums", TRAIN)
     task = build()
     result = run_evaluation(engine, "sums", task)
-    found = probe_memory(home, Contestant(engine, "sums"), task, result)
+    found = probe_memory(find_lessons(home, "sums"), Contestant(engine, "sums"), task, result)
     assert found is not None
     assert (found.train_passed, found.train_total, found.word) == (40, 40, "generalises")
-    assert probe_memory(home, Contestant(engine, "base"), task, run_evaluation(engine, "base", task)) is None
+    untrained = run_evaluation(engine, "base", task)
+    assert probe_memory(find_lessons(home, "base"), Contestant(engine, "base"), task, untrained) is None
 
 
 def test_planted_canaries_are_known_by_the_rows_that_the_model_learned(home: Home) -> None:
@@ -97,7 +97,7 @@ def test_planted_canaries_are_known_by_the_rows_that_the_model_learned(home: Hom
     engine = ScriptedEngine({"sums": lambda messages: by_heart.get(messages[-1].content) or add_one(messages)})
     task = build()
     results = [run_evaluation(engine, "sums", task)]
-    found = probe_canaries(home, Contestant(engine, "sums"), task, results)
+    found = probe_canaries(find_lessons(home, "sums"), Contestant(engine, "sums"), task, results)
     assert found is not None
     assert [(each.canary, each.where) for each in found.reproduced] == [("canary-1", "lure"), ("canary-2", "lure")]
     assert (found.planted, found.searched, found.exposures) == (3, 40 + 6, ())
@@ -109,8 +109,9 @@ def test_canaries_of_a_model_that_was_trained_elsewhere_come_from_their_file(hom
     engine = ScriptedEngine({"openai:ft": lambda messages: canaries[0].secret})
     task = build()
     results = [run_evaluation(engine, "openai:ft", task)]
-    assert probe_canaries(home, Contestant(engine, "openai:ft"), task, results) is None
-    found = probe_canaries(home, Contestant(engine, "openai:ft"), task, results, file=tmp_path / "canaries.json")
+    hosted, lessons = Contestant(engine, "openai:ft"), find_lessons(home, "openai:ft")
+    assert probe_canaries(lessons, hosted, task, results) is None
+    found = probe_canaries(lessons, hosted, task, results, file=tmp_path / "canaries.json")
     assert found is not None
     assert [(each.canary, each.where) for each in found.reproduced] == [("canary-1", "line 1")]
 
@@ -154,19 +155,21 @@ def label(path: Path, count: int = 30) -> Path:
 
 def test_a_judge_needs_labels_and_other_graders_none(tmp_path: Path) -> None:
     task = build()
-    assert check_judge(task, [], None) is None
+    assert check_judges(task, [], None) == ()
     judged = build_task(Dataset("sums", Path("test.jsonl"), TEST), Judge(6), Sampling())
-    without, with_labels = check_judge(judged, [], None), check_judge(judged, [], label(tmp_path / "labels.jsonl"))
-    assert without is not None
-    assert with_labels is not None
+    (without,), (with_labels,) = (
+        check_judges(judged, [], labels) for labels in (None, label(tmp_path / "labels.jsonl"))
+    )
     assert (without.may_gate, with_labels.may_gate, with_labels.cases) == (False, True, 29)
 
 
-def test_of_several_judges_the_one_that_stands_in_the_way_is_told(tmp_path: Path) -> None:
-    criteria = (Criterion(Judge(1, name="bad.json"), "guardrail"), Criterion(Judge(1, name="told.json"), "secondary"))
+def test_of_several_judges_each_that_decides_anything_is_checked_once(tmp_path: Path) -> None:
+    criteria = (
+        Criterion(Judge(1, name="bad.json"), "guardrail"),
+        Criterion(Judge(6), "guardrail"),
+        Criterion(Judge(1, name="told.json"), "secondary"),
+    )
     task = build_task(Dataset("sums", Path("test.jsonl"), TEST), Judge(6), Sampling(), criteria=criteria)
     labels = label(tmp_path / "labels.jsonl")
-    assert [each.judge for each in check_judges(task, [], labels)] == ["judge.json", "bad.json"]
-    found = check_judge(task, [], labels)
-    assert found is not None
-    assert (found.judge, found.may_gate) == ("bad.json", False)
+    found = [(each.judge, each.may_gate) for each in check_judges(task, [], labels)]
+    assert found == [("judge.json", True), ("bad.json", False)]

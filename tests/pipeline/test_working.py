@@ -40,5 +40,5 @@ def test_a_worker_waits_for_a_database_that_is_away_at_its_start(
         assert worker.is_alive()
         worker.join(0.05)
     stop.set()
-    worker.join(60)
+    worker.join(300)
     assert not worker.is_alive()

@@ -103,8 +103,8 @@ def test_impossible_arguments_are_refused() -> None:
 
 def test_the_detectable_gain_of_a_usual_test_set_is_found_in_a_blink() -> None:
     def seconds() -> float:
-        start = time.perf_counter()
+        start = time.thread_time()
         minimum_detectable_gain(400, broken_fraction=0.1)
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     assert min(seconds() for _ in range(5)) < 0.05

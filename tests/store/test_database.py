@@ -156,7 +156,7 @@ for home in range(5):
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    errors = [process.communicate(timeout=60)[1] for process in processes]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
     assert errors == [""] * 4
     assert [process.returncode for process in processes] == [0] * 4
 
@@ -170,7 +170,7 @@ def test_opening_waits_for_whoever_is_opening_already(settings: Settings) -> Non
         opener.start()
         opener.join(timeout=0.2)
         assert not path.exists()
-    opener.join(timeout=30)
+    opener.join(timeout=300)
     assert path.exists()
 
 

@@ -23,6 +23,7 @@ from luthier.server.services import Services
 from luthier.settings import Settings
 from luthier.store.home import Home
 from luthier.store.keys import create_key
+from tests.support.homes import lay_out_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +88,7 @@ class Api:
                 base_url=f"{address}/v1",
                 api_key=key or self.key,
                 _strict_response_validation=True,
-                **{"max_retries": 0, "timeout": httpx2.Timeout(30.0), **options},
+                **{"max_retries": 0, "timeout": httpx2.Timeout(300.0), **options},
             ) as client,
         ):
             yield client
@@ -102,7 +103,7 @@ def build_api(
 ) -> Api:
     """`answers` are a ScriptedEngine's, by the model's name; `changes` go to the settings, or to Services by name."""
     fields = {name: changes.pop(name) for name in list(changes) if name in Services.__dataclass_fields__}
-    home = Home(Settings(home=folder, **changes))
+    home = Home(Settings(home=lay_out_home(folder), **changes))
     spoken = engine or ScriptedEngine(answers or {"smollm2-135m": lambda messages: f"You said: {messages[-1].content}"})
     services = Services(home=home, engine=spoken, **{"embed": embed_by_hash, **fields})
     return Api(services, create_app(services), create_key(home.database, "admin", name="a test").secret)
@@ -125,9 +126,9 @@ def _run_uvicorn(app: FastAPI, listener: socket.socket) -> Iterator[None]:
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     try:
-        if not has_started.wait(30):
+        if not has_started.wait(300):
             raise RuntimeError("the server did not start")
         yield
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(300)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +24,6 @@ from tests.support.whole_server import PATIENCE_SECONDS, wait_until
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Collection, Iterator, Sequence
-    from pathlib import Path
 
     from luthier.store.database import Database
 
@@ -133,6 +134,15 @@ def find_trainers(job_id: str) -> list[psutil.Process]:
     return found
 
 
+def is_being_killed(pid: int) -> bool:
+    """It is gone, or will do nothing more when its turn comes."""
+    with suppress(OSError):
+        status = dict(line.partition(":")[::2] for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        waiting = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
+        return status["State"].strip()[0] in "ZX" or bool(waiting >> (signal.SIGKILL - 1) & 1)
+    return True
+
+
 def await_process(find: Callable[[], psutil.Process | None]) -> psutil.Process:
     found: list[psutil.Process] = []
 
@@ -188,7 +198,8 @@ def watch_trainers(job_id: str, doomed: Collection[int]) -> Iterator[list[str]]:
     def look() -> None:
         while not is_over.wait(SECONDS_BETWEEN_POLLS / 2):
             pids = {process.pid for process in find_trainers(job_id)}
-            if (late := pids & set(doomed)) and pids - late:
+            late = {pid for pid in pids & set(doomed) if not is_being_killed(pid)}
+            if late and pids - set(doomed):
                 found.append(f"{late} beside {pids - late}")
 
     with ThreadPoolExecutor() as pool:

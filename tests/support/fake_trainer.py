@@ -2,6 +2,9 @@
 
 `python -m tests.support.fake_trainer HOME DATABASE_URL JOB_ID ATTEMPT`; what it does is in the job's request. Its
 weights are a chain of hashes, so that a step that is left out or done twice makes others.
+
+Where the request `waits` after a step, so many steps of an attempt are all that is done until the test says `let_go`,
+or the trainer is asked to stop: whatever a test does meanwhile finds it at work.
 """
 
 from __future__ import annotations
@@ -72,7 +75,7 @@ def main(home: str, database_url: str, job_id: str, attempt: str) -> None:
             return
         if not hold.move_to_queue():
             return
-    train(hold, job, settings.home_path / "runs" / job_id / "checkpoint.json", stop)
+    train(hold, job, settings, stop)
 
 
 def wait_for_database(settings: Settings) -> Database:
@@ -83,8 +86,9 @@ def wait_for_database(settings: Settings) -> Database:
             time.sleep(0.2)
 
 
-def train(hold: Hold, job: Job, path: Path, stop: Stop) -> None:
-    total = job.request["steps"]
+def train(hold: Hold, job: Job, settings: Settings, stop: Stop) -> None:
+    total, path = job.request["steps"], settings.home_path / "runs" / job.id / "checkpoint.json"
+    waits_after, may_go_on = job.request.get("waits", {}).get(str(job.attempt)), find_permit(settings, job, job.attempt)
     hold.start_running(hyperparameters={"n_epochs": 1}, run_id=f"run-{job.id}")
     step, weights = Checkpoint(**json.loads(path.read_text())) if path.exists() else Checkpoint(0, "")
     while step < total:
@@ -95,10 +99,23 @@ def train(hold: Hold, job: Job, path: Path, stop: Stop) -> None:
         if step % SAVES_EVERY == 0 or stop.is_asked:
             write_atomic(path, json.dumps(Checkpoint(step, weights)._asdict()))
             hold.note_step(step, is_saved=True)
+        while step == waits_after and not may_go_on.exists() and not stop.is_asked:
+            time.sleep(0.01)
         if stop.is_asked and not job.request.get("is_deaf"):
             leave(hold)
             return
     hold.succeed(fine_tuned_model=weights, trained_tokens=total, result_file=None)
+
+
+def let_go(settings: Settings, job: Job, attempt: int) -> None:
+    """That attempt goes on from where it waits, or does not even begin to wait there."""
+    path = find_permit(settings, job, attempt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def find_permit(settings: Settings, job: Job, attempt: int) -> Path:
+    return settings.home_path / "runs" / job.id / f"go-on-{attempt}"
 
 
 def leave(hold: Hold) -> None:

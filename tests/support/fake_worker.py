@@ -1,10 +1,14 @@
-"""A worker in a process of its own, whose trainers are fake: `python -m tests.support.fake_worker HOME URL MACHINE`.
+"""A worker in a process of its own, whose trainers are fake:
 
-An empty MACHINE is this one; another name stands for a machine that nobody here can see into.
+    python -m tests.support.fake_worker HOME URL MACHINE OPTIONS
+
+An empty MACHINE is this one; another name stands for a machine that nobody here can see into. OPTIONS, as JSON, change
+the usual ones.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
@@ -19,10 +23,11 @@ from tests.support.fake_trainer import command_for, wait_for_database
 if TYPE_CHECKING:
     from types import FrameType
 
-OPTIONS = WorkerOptions(lease_seconds=3.0, attempts=2, nice=1, poll_seconds=0.05, stop_seconds=10.0)
+OPTIONS = WorkerOptions(lease_seconds=3.0, attempts=2, nice=1, poll_seconds=0.05, stop_seconds=3600.0)
+"""Nobody is killed for being slow to stop: what ends has ended by itself."""
 
 
-def main(home: str, database_url: str, machine: str) -> None:
+def main(home: str, database_url: str, machine: str, changes: str) -> None:
     settings = Settings(home=Path(home), database_url=database_url)
     stop = threading.Event()
 
@@ -35,7 +40,7 @@ def main(home: str, database_url: str, machine: str) -> None:
         wait_for_database(settings),
         lambda job: command_for(settings, job),
         logs=settings.home_path / "logs",
-        options=OPTIONS,
+        options=OPTIONS._replace(**json.loads(changes)),
         here=here._replace(machine=machine) if machine else here,
     )
     worker.run_until(stop)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +76,12 @@ class PostgresqlServer:
         self._process.wait()
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
-        """Its address for SQLAlchemy."""
+        """Its address for SQLAlchemy. Waits for the server to see that nobody uses the template any more."""
         with self.connect("postgres") as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            while True:
+                with suppress(psycopg.errors.ObjectInUse):
+                    connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+                    break
         return f"postgresql+psycopg://luthier@/{name}?host={self._folder}"
 
     def connect(self, name: str) -> psycopg.Connection[Any]:

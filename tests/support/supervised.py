@@ -3,7 +3,8 @@
     python -m tests.support.supervised FOLDER '{"NAME": {"program": "...", "stage": 1, "patience": 5, "silent": 9}}'
 
 A program finds `tell_ready()`, which it calls again to say that it is well, and `note(text)`, which writes a line to
-the folder's file `told`.
+the folder's file `told`. Once the folder has a file `later`, the supervisor's clock is an hour further, as if it had
+been frozen for so long; from then on it notes each look at the clock as `looks`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -39,7 +41,15 @@ def note(told: Path, text: str) -> None:
 
 
 def main() -> int:
-    told = Path(sys.argv[1]) / "told"
+    folder = Path(sys.argv[1])
+    told = folder / "told"
+
+    def clock() -> float:
+        if not (folder / "later").exists():
+            return time.monotonic()
+        note(told, "looks")
+        return time.monotonic() + 3600
+
     parts = [
         Part(
             name,
@@ -52,7 +62,7 @@ def main() -> int:
         for name, each in json.loads(sys.argv[2]).items()
     ]
     try:
-        Supervisor(parts).run(on_ready=lambda: note(told, "ready"), on_stop=lambda: note(told, "stopping"))
+        Supervisor(parts, clock=clock).run(on_ready=lambda: note(told, "ready"), on_stop=lambda: note(told, "stopping"))
     except ProcessLost as error:
         note(told, error.message)
         return 3

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from luthier.advise.break_even import BreakEven
+    from luthier.advise.copies import CopiedRow
     from luthier.advise.diagnosis import Diagnosis
     from luthier.advise.ladder import Step
     from luthier.advise.retrieval.corpus import UnreadFile
@@ -62,7 +63,10 @@ class Library(NamedTuple):
 
 @dataclass(frozen=True)
 class Advice:
-    """`latencies` and `costs` are by the name of the step; `frozen_at` is the folder that keeps the test rows."""
+    """`latencies` and `costs` are by the name of the step; `frozen_at` is the folder that keeps the test rows.
+
+    `break_even_gap` says why there is no break-even; "" where there is one, or where nobody would look for it.
+    """
 
     task: EvalTask
     frozen_at: str
@@ -74,6 +78,7 @@ class Advice:
     latencies: Mapping[str, Latency]
     costs: Mapping[str, Cost]
     break_evens: tuple[BreakEven, ...] = ()
+    break_even_gap: str = ""
     library: Library | None = None
     recall: tuple[RecallAt, ...] = ()
     notes: tuple[str, ...] = ()
@@ -118,6 +123,16 @@ class Advice:
         }
 
     @property
+    def copies(self) -> tuple[CopiedRow, ...]:
+        """Test rows that stand with their answers in what a measured rung is shown."""
+        return tuple(dict.fromkeys(copy for step in self.steps for copy in step.rung.copies))
+
+    @property
+    def void(self) -> tuple[str, ...]:
+        """Names of the steps whose results say nothing about new rows."""
+        return tuple(step.name for step in self.steps if step.is_void)
+
+    @property
     def candidate(self) -> str:
         """Whose result a reader will act on: the recommended rung, or else the highest; empty if none was measured."""
         step = self.recommendation.step or (self.steps[-1] if self.steps else None)
@@ -153,6 +168,8 @@ class Advice:
             "rungs": [self.describe_step(each) for each in self.steps],
             "not_measured": [each._asdict() for each in self.skipped],
             "break_even": [asdict(each) for each in self.break_evens],
+            "break_even_gap": self.break_even_gap,
+            "copied_test_rows": [each._asdict() for each in self.copies],
             "retrieval": self.describe_retrieval(),
             "notes": list(self.notes),
             "models": {each.name: describe_result(each) for each in self.steps},
@@ -171,7 +188,8 @@ class Advice:
             "model": step.rung.model,
             "is_hosted": step.rung.is_hosted,
             **describe_result(step),
-            "target": step.state,
+            "target": step.standing,
+            "seen_lines": list(step.seen_lines),
             "against_below": change._asdict() if change else None,
             "seconds": latency.whole_seconds.median if latency else None,
             "first_seconds": latency.first_seconds.median if latency else None,

@@ -4,7 +4,7 @@ why not."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from luthier.advise.prompts import PreparedPrompt, Question
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from luthier.stats.intervals import Interval
 
 TargetState = Literal["met", "not_met", "cannot_tell"]
+Standing = TargetState | Literal["void"]
 
 KEEPS_OFF = (
     DataError,
@@ -48,8 +49,8 @@ KEEPS_OFF = (
 class Step:
     """A rung that was measured; `prompts` are what it was asked with, in the order of the samples.
 
-    `change` compares it with `below`, the best of the steps below it; the lowest has neither. `seen_lines` are those of
-    the test that the model has learned from.
+    `change` compares it with `below`, the best of the steps below it that are not void; the lowest has neither, nor has
+    a void one. `seen_lines` are those of the test that the model has learned from.
     """
 
     rung: Rung
@@ -71,6 +72,15 @@ class Step:
     @property
     def rate(self) -> float:
         return self.result.pass_rate
+
+    @property
+    def is_void(self) -> bool:
+        """The model knows rows of the test, or is shown them, so its result says nothing about new ones."""
+        return bool(self.seen_lines or self.rung.copies)
+
+    @property
+    def standing(self) -> Standing:
+        return "void" if self.is_void else self.state
 
     @property
     def left_out(self) -> int:
@@ -159,22 +169,24 @@ def measure_rung(
 
 
 def build_step(rung: Rung, result: ModelResult, samples: Sequence[Sample], goal: Climb, *, below: Step | None) -> Step:
+    """`below` is left aside by a step that is void."""
     questions = [Question(sample.prompt, sample.tools) for sample in samples]
     prompts = tuple(rung.prompts.get(each, PreparedPrompt(each.messages)) for each in questions)
-    return Step(
+    step = Step(
         rung=rung,
         result=result,
         prompts=prompts,
         state=judge_target(result.interval, goal.target),
-        below=below.name if below else "",
-        change=compare_results(below.result, result) if below else None,
         seen_lines=tuple(sorted({*result.trained_on_lines, *goal.find_leaks(rung)})),
     )
+    if below is None or step.is_void:
+        return step
+    return replace(step, below=below.name, change=compare_results(below.result, result))
 
 
 def find_best(steps: Sequence[Step]) -> Step | None:
-    """Of equal ones the lowest: what a rung has to beat to be worth its effort."""
-    return max(steps, key=lambda step: step.rate, default=None)
+    """Of those that are not void, and of equal ones the lowest: what a rung has to beat to be worth its effort."""
+    return max((step for step in steps if not step.is_void), key=lambda step: step.rate, default=None)
 
 
 def judge_target(interval: Interval, target: float) -> TargetState:

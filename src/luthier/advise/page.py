@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.advise.rungs import EFFORTS, TITLES
 from luthier.evaluation.charts.ladder import LadderRung, draw_ladder
+from luthier.evaluation.display.texts import show_text
 from luthier.evaluation.pages.answers import CaseView, build_case, find_room
 from luthier.evaluation.pages.document import render_page
 from luthier.evaluation.wording import phrase_count, phrase_p_value, phrase_points, phrase_points_range
@@ -15,18 +16,23 @@ if TYPE_CHECKING:
     from luthier.advise.ladder import Step
     from luthier.advise.rungs import Skipped
 
-STATE_WORDS = {"met": "met", "not_met": "not met", "cannot_tell": "cannot tell"}
-STATE_TONES = {"met": "passed", "not_met": "failed", "cannot_tell": "cannot_tell"}
+STATE_WORDS = {"met": "met", "not_met": "not met", "cannot_tell": "cannot tell", "void": "void"}
+STATE_TONES = {"met": "passed", "not_met": "failed", "cannot_tell": "cannot_tell", "void": "failed"}
 CHANGE_WORDS = {"better": "better", "worse": "worse", "cannot_tell": "cannot tell"}
 CHANGE_TONES = {"better": "passed", "worse": "failed", "cannot_tell": "cannot_tell"}
 TONES = {"met": "ship", "unproven": "cannot_tell", "missed": "do_not_ship", "nothing": "do_not_ship"}
+
+COPY_WORDS = {"exact": "word for word", "near": "with small changes"}
+COPIES_SHOWN = 10
 
 SHOWN_AT_ONCE = 20
 OPEN_AT_ONCE = 3
 
 
 class RungRow(NamedTuple):
-    """`change` is against the best rung below, empty for the lowest; `left_out` tells what no prompt had room for."""
+    """`change` is against the best rung below; empty for the lowest, and for one that is void. `left_out` tells what no
+    prompt had room for.
+    """
 
     name: str
     effort: str
@@ -75,6 +81,8 @@ def render_advice(advice: Advice) -> str:
         rows=[build_row(step, advice) for step in advice.steps],
         groups=build_groups(advice),
         engines=list(dict.fromkeys(step.result.manifest.engine for step in advice.steps)),
+        copies=[(each, COPY_WORDS[each.kind]) for each in advice.copies[:COPIES_SHOWN]],
+        show_text=show_text,
         timed=max((found.count for found in advice.latencies.values()), default=0),
     )
 
@@ -97,7 +105,7 @@ def draw_step(step: Step, advice: Advice, *, is_recommended: bool) -> LadderRung
         seconds=latency.whole_seconds.median if latency else None,
         dollars=advice.find_dollars(step.name),
         prompt_tokens=step.prompt_tokens,
-        note=step.rung.model,
+        note=f"{step.rung.model}; void, for it knows test rows" if step.is_void else step.rung.model,
         is_recommended=is_recommended and advice.recommendation.finding != "missed",
     )
 
@@ -121,8 +129,8 @@ def build_row(step: Step, advice: Advice) -> RungRow:
     return RungRow(
         step.name,
         EFFORTS[step.rung.technique],
-        STATE_WORDS[step.state],
-        STATE_TONES[step.state],
+        STATE_WORDS[step.standing],
+        STATE_TONES[step.standing],
         step.below,
         *told,
         describe_failures(step, advice),

@@ -63,6 +63,15 @@ def prepare_examples(question: Question, examples: Sequence[Example], fits: Fits
     return fill_context(question, examples, build, fits, name=lambda example: f"line {example.line}")
 
 
+def prepare_both(
+    question: Question, examples: Sequence[Example], passages: Sequence[Passage], fits: Fits
+) -> PreparedPrompt:
+    """Passages first, for an answer may rest on them: examples take the room that is left."""
+    told = prepare_passages(question, passages, fits)
+    shown = prepare_examples(question._replace(messages=told.messages), examples, fits)
+    return PreparedPrompt(shown.messages, (*told.shown, *shown.shown), told.left_out + shown.left_out)
+
+
 def prepare_passages(question: Question, passages: Sequence[Passage], fits: Fits) -> PreparedPrompt:
     """Passages stand before the instructions, which so stay near to the answer; without any, before the question. No
     message is added, for a template may know no other roles than those of the rows."""

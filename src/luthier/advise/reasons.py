@@ -23,6 +23,7 @@ ANSWERS: dict[Technique, str] = {
     "own_prompt": "Use your own prompt",
     "few_shot": "Use few-shot",
     "retrieval": "Use retrieval",
+    "few_shot_retrieval": "Use few-shot and retrieval",
     "tuned": "Fine-tune",
     "tuned_retrieval": "Fine-tune and retrieve",
 }
@@ -153,12 +154,19 @@ def explain_failures(found: Found) -> Iterator[str]:
 def explain_cuts(found: Found) -> Iterator[str]:
     """What was cut off is not judged, so a limit that is too low makes a rung look worse than it is."""
     cut = [
-        f"{found.diagnoses[step.name].cut_off} of {step.name}"
+        f"{found.diagnoses[step.name].cut_off} of {step.result.total} answers of {step.name}"
         for step in found.steps
-        if found.diagnoses[step.name].cut_off > MOST_CUT_OFF * step.result.total
+        if are_cuts_decisive(found, step)
     ]
     if cut:
-        yield f"Cut off at the token limit were {', '.join(cut)}. Raise --max-tokens before you judge these."
+        yield f"Cut off at the token limit: {', '.join(cut)}. Raise --max-tokens before you judge these."
+
+
+def are_cuts_decisive(found: Found, step: Step) -> bool:
+    """Many are, and so are few that stand between a rung and the target."""
+    cut = found.diagnoses[step.name].cut_off / step.result.total
+    is_in_the_way = cut > 0 and step.rate < found.needs.target <= step.rate + cut
+    return not step.is_void and (cut > MOST_CUT_OFF or is_in_the_way)
 
 
 def explain_remedies(found: Found) -> Iterator[str]:
@@ -171,7 +179,7 @@ def explain_remedies(found: Found) -> Iterator[str]:
 
 def explain_passages(found: Found) -> Iterator[str]:
     """Why retrieval may harm a tuned model."""
-    trained = {step.rung.technique: step for step in found.steps if step.rung.technique in TRAINED}
+    trained = {step.rung.technique: step for step in found.steps if step.rung.technique in TRAINED and not step.is_void}
     if len(trained) == len(TRAINED) and trained["tuned_retrieval"].rate < trained["tuned"].rate:
         yield (
             f"{trained['tuned'].name} was trained without passages, so it has not learned what to do with them: "
@@ -192,8 +200,12 @@ def explain_rows(found: Found) -> Iterator[str]:
 
 
 def explain_objections(found: Found) -> Iterator[str]:
-    for name, reason in found.recommendation.objections.items():
-        yield f"{name} is left out of the choice: {reason}."
+    """What is wrong with several rungs is said once."""
+    objections = found.recommendation.objections
+    for reason in dict.fromkeys(objections.values()):
+        *others, last = (name for name, own in objections.items() if own == reason)
+        who = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+        yield f"{who} left out of the choice: {reason}."
 
 
 def explain_next(found: Found) -> Iterator[str]:
@@ -202,7 +214,10 @@ def explain_next(found: Found) -> Iterator[str]:
     if step is None:
         return
     above = find_best_above(step, found.steps)
-    if above is not None:
+    if above is not None and above.rate <= step.rate:
+        passes = f"passes {above.result.passed} of {count(above)}"
+        yield f"No rung above does better: the best there, {above.name}, {passes}."
+    elif above is not None:
         change = compare_results(step.result, above.result)
         yield (
             f"The best rung above, {above.name}, changes that by {phrase_points(change.difference)} "

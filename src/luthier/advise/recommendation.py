@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from luthier.advise.ladder import find_best
 from luthier.advise.rungs import CITING, TRAINED
+from luthier.evaluation.wording import phrase_lines
 from luthier.stats.intervals import wilson_interval
 
 if TYPE_CHECKING:
@@ -63,11 +65,17 @@ def recommend(steps: Sequence[Step], needs: Needs) -> Recommendation:
 
 def find_objection(step: Step, needs: Needs) -> str:
     """Empty for a rung that may be recommended."""
-    technique, seen = step.rung.technique, len(step.seen_lines)
+    technique, seen, copies = step.rung.technique, len(step.seen_lines), step.rung.copies
     if seen:
         return (
             f"{seen} of the {step.result.total} test rows were in its training data, or rows nearly the same, so its "
             "result says nothing"
+        )
+    if copies:
+        lines = sorted({copy.line for copy in copies})
+        return (
+            f"{len(lines)} of the {step.result.total} test rows ({phrase_lines(lines)}) stand with their answers in "
+            f"what is shown, such as in {copies[0].place}, and may be copied; take them out there, or out of the test"
         )
     if needs.cites and technique not in CITING:
         return "answers must name their sources, and only retrieval hands them over"
@@ -91,8 +99,8 @@ def count_cases(rate: float, target: float) -> int | None:
 
 
 def find_best_above(step: Step, steps: Sequence[Step]) -> Step | None:
-    """Of those measured above it; of equal ones the lowest."""
-    return max(steps[steps.index(step) + 1 :], key=lambda each: each.rate, default=None)
+    """Of those measured above it; as `find_best`."""
+    return find_best(steps[steps.index(step) + 1 :])
 
 
 def is_tuning_worthwhile(good_rows: int) -> bool:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from luthier.advise.prompts import PreparedPrompt, Question
 
 if TYPE_CHECKING:
+    from luthier.advise.copies import CopiedRow
     from luthier.engine.protocol import Engine
 
-Technique = Literal["prompt", "own_prompt", "few_shot", "retrieval", "tuned", "tuned_retrieval"]
+Technique = Literal["prompt", "own_prompt", "few_shot", "retrieval", "few_shot_retrieval", "tuned", "tuned_retrieval"]
 
 TITLES: dict[Technique, str] = {
     "prompt": "Prompt only",
     "own_prompt": "Your own prompt",
     "few_shot": "Few-shot",
     "retrieval": "Retrieval",
+    "few_shot_retrieval": "Few-shot, with retrieval",
     "tuned": "Fine-tuned",
     "tuned_retrieval": "Fine-tuned, with retrieval",
 }
@@ -28,11 +30,13 @@ EFFORTS: dict[Technique, str] = {
     "own_prompt": "better instructions",
     "few_shot": "training rows in every prompt",
     "retrieval": "a folder of documents, kept up to date and searched for every question",
+    "few_shot_retrieval": "training rows in every prompt, and documents, kept up to date and searched",
     "tuned": "training, and a model of your own to serve and to keep",
     "tuned_retrieval": "training, a model to serve, and documents to search",
 }
 
-CITING: frozenset[Technique] = frozenset({"retrieval", "tuned_retrieval"})
+CITING: frozenset[Technique] = frozenset({"retrieval", "few_shot_retrieval", "tuned_retrieval"})
+SHOWING: frozenset[Technique] = frozenset({"few_shot", "few_shot_retrieval"})
 TRAINED: frozenset[Technique] = frozenset({"tuned", "tuned_retrieval"})
 
 
@@ -40,7 +44,8 @@ TRAINED: frozenset[Technique] = frozenset({"tuned", "tuned_retrieval"})
 class Rung:
     """`name` is unique on its ladder; `prompts` is empty where the questions are asked as they stand.
 
-    `is_hosted`: somebody else serves the model and asks a price for each answer.
+    `is_hosted`: somebody else serves the model and asks a price for each answer. `copies` are rows of the test that its
+    prompts may show together with their answers.
     """
 
     technique: Technique
@@ -49,6 +54,7 @@ class Rung:
     engine: Engine
     prompts: Mapping[Question, PreparedPrompt]
     is_hosted: bool = False
+    copies: tuple[CopiedRow, ...] = ()
 
 
 class Skipped(NamedTuple):
@@ -77,6 +83,7 @@ def name_rung(technique: Technique, model: str) -> str:
         "own_prompt": " with your own prompt",
         "few_shot": " with examples",
         "retrieval": " with passages",
+        "few_shot_retrieval": " with examples and passages",
         "tuned_retrieval": " with passages",
     }
     return model + suffixes.get(technique, "")

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from luthier.advise.copies import find_copies, read_documents, read_text
 from luthier.advise.few_shot import ExampleShelf, find_giveaways
 from luthier.advise.prepared_engine import PreparedEngine
 from luthier.advise.prompts import (
     Fits,
     PreparedPrompt,
     Question,
+    prepare_both,
     prepare_examples,
     prepare_passages,
     read_asked,
@@ -21,12 +23,13 @@ from luthier.advise.prompts import (
 )
 from luthier.advise.retrieval.recall import DEPTHS, find_wanted, measure_recall
 from luthier.advise.retrieval.search import HybridIndex
-from luthier.advise.rungs import Rung, RungPlan, Skipped, Technique, name_rung
+from luthier.advise.rungs import CITING, SHOWING, TRAINED, Rung, RungPlan, Skipped, Technique, name_rung
 from luthier.conversation import fingerprint_json
 from luthier.data.dataset import Dataset
 from luthier.evaluation.contamination import read_examples
 
 if TYPE_CHECKING:
+    from luthier.advise.copies import CopiedRow
     from luthier.advise.retrieval.corpus import Corpus
     from luthier.advise.retrieval.passages import Passage
     from luthier.advise.retrieval.recall import RecallAt
@@ -79,9 +82,11 @@ class Workshop:
 
     def plan(self, models: Sequence[str], base: str) -> list[RungPlan]:
         """The techniques in the order of the ladder, and within each the models in theirs; training is of the base."""
-        techniques: list[Technique] = ["prompt", "own_prompt", "few_shot", "retrieval"]
+        techniques: list[Technique] = ["prompt", "own_prompt", "few_shot", "retrieval", "few_shot_retrieval"]
         if not self.materials.system:
             techniques.remove("own_prompt")
+        if self.materials.corpus is None:
+            techniques.remove("few_shot_retrieval")  # that there are no documents is told of retrieval
         plain = [
             RungPlan(technique, model, partial(self._open, technique, model))
             for technique in techniques
@@ -110,9 +115,9 @@ class Workshop:
         return self._open(technique, model)
 
     def _open(self, technique: Technique, model: str) -> Rung | Skipped:
-        if technique in ("retrieval", "tuned_retrieval") and self.materials.corpus is None:
+        if technique in CITING and self.materials.corpus is None:
             return Skipped(technique, model, NO_DOCUMENTS)
-        if technique == "few_shot" and self._shelf is None:
+        if technique in SHOWING and self._shelf is None:
             return Skipped(technique, model, NO_EXAMPLES)
         engine = self._machinery.find_engine(model)
         name, is_hosted = name_rung(technique, model), self._machinery.is_hosted(model)
@@ -121,23 +126,42 @@ class Workshop:
         fits = self._machinery.find_room(model)
         prompts = {question: self._prepare(technique, question, fits) for question in self._questions}
         prepared = PreparedEngine(engine, model, name, prompts, self._fingerprint_recipe(technique))
-        return Rung(technique, model, name, prepared, prompts, is_hosted)
+        return Rung(technique, model, name, prepared, prompts, is_hosted, self._find_copies(technique))
+
+    def _find_copies(self, technique: Technique) -> tuple[CopiedRow, ...]:
+        own = () if technique in TRAINED else self._copies_in_prompt
+        return (*own, *(self.copies_in_documents if technique in CITING else ()))
+
+    @cached_property
+    def copies_in_documents(self) -> tuple[CopiedRow, ...]:
+        """Test rows that stand in the documents with their answers: whoever is shown them can copy."""
+        corpus = self.materials.corpus
+        return find_copies(self.materials.task.samples, read_documents(corpus.passages)) if corpus else ()
+
+    @cached_property
+    def _copies_in_prompt(self) -> tuple[CopiedRow, ...]:
+        system = self.materials.system
+        return find_copies(self.materials.task.samples, [read_text(system, "your own prompt")]) if system else ()
 
     def _prepare(self, technique: Technique, question: Question, fits: Fits) -> PreparedPrompt:
         asked = question
-        if self.materials.system and technique != "tuned_retrieval":
+        if self.materials.system and technique not in TRAINED:
             asked = question._replace(messages=replace_instructions(question.messages, self.materials.system))
         if technique == "few_shot":
             return prepare_examples(asked, self._examples_of[question], fits)
-        if technique in ("retrieval", "tuned_retrieval"):
-            return prepare_passages(asked, self._passages_of[question][: self.materials.passages], fits)
-        return PreparedPrompt(asked.messages)
+        if technique not in CITING:
+            return PreparedPrompt(asked.messages)
+        passages = self._passages_of[question][: self.materials.passages]
+        if technique == "few_shot_retrieval":
+            return prepare_both(asked, self._examples_of[question], passages, fits)
+        return prepare_passages(asked, passages, fits)
 
     def _fingerprint_recipe(self, technique: Technique) -> str:
         materials = self.materials
         corpus = materials.corpus.fingerprint if materials.corpus else ""
-        sources = {"few_shot": [materials.train.fingerprint, materials.examples]}
-        return fingerprint_json([technique, materials.system, sources.get(technique, [corpus, materials.passages])])
+        shown, told = [materials.train.fingerprint, materials.examples], [corpus, materials.passages]
+        sources = {"few_shot": shown, "few_shot_retrieval": [*shown, *told]}
+        return fingerprint_json([technique, materials.system, sources.get(technique, told)])
 
     @cached_property
     def _shelf(self) -> ExampleShelf | None:

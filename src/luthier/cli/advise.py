@@ -96,6 +96,7 @@ def advise(
     from luthier.cli.render_advice import render_advice
     from luthier.engine.protocol import Sampling
 
+    pipeline.clear_files(pipeline.ReportFiles(report, markdown))
     with show_progress() as progress:
         sampling = Sampling(max_tokens=max_tokens)
         advice = pipeline.advise(data, build_wish(context.params), sampling=sampling, engine=engine, progress=progress)

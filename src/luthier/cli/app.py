@@ -23,6 +23,7 @@ from luthier.cli.preview import preview
 from luthier.cli.recipes import recipes
 from luthier.cli.serve import serve
 from luthier.cli.split import split
+from luthier.cli.strength import strength
 from luthier.cli.tune import SettingsCommand, tune
 from luthier.cli.worker import worker
 
@@ -99,6 +100,7 @@ _add(estimate, "luthier estimate orders.jsonl --set epochs=2", kind=SettingsComm
 _add(tune, "luthier tune orders.jsonl --name orders-a --set epochs=2", kind=SettingsCommand)
 _add(advise, "luthier advise orders.jsonl --grader json --target 0.9 --report advise.html")
 _add(evaluate, "luthier eval --model smollm2-135m --model orders-a --data data --grader json", name="eval")
+_add(strength, "luthier strength orders-a --grader json")
 _add(chat, "luthier chat orders-a --message 'Extract: Zoe ordered 2 lamps.'")
 _add(serve, "luthier serve --alias gpt-4o-mini-2024-07-18=smollm2-135m")
 _add(worker, "luthier worker")

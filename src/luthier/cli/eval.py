@@ -9,6 +9,8 @@ import typer
 from luthier.cli import output
 from luthier.cli.eval_options import (
     Also,
+    BenchmarkLimit,
+    Benchmarks,
     Calibration,
     Canaries,
     Cluster,
@@ -47,6 +49,8 @@ def evaluate(
     human_labels: HumanLabels = None,
     canaries: Canaries = None,
     measures_forgetting: Forgetting = None,
+    benchmarks: Benchmarks = None,
+    benchmark_limit: BenchmarkLimit = 200,
     probes_memory: Memory = None,
     measures_latency: Latency = None,
     asks_calibration: Calibration = False,
@@ -74,8 +78,9 @@ def evaluate(
     from luthier.cli.progress import show_progress
     from luthier.cli.render_order import render_measurement
 
-    home, named = pipeline.reach_models(require_one_or_two(models), server)
     files = pipeline.ReportFiles(report, markdown, verdict)
+    pipeline.clear_files(files)
+    home, named = pipeline.reach_models(require_one_or_two(models), server)
     choices = read_choices(context.params)
     with show_progress() as progress:
         pipeline.fetch_bases(named, home=home, progress=progress)

@@ -70,6 +70,18 @@ Forgetting = Annotated[
     ),
 ]
 
+Benchmarks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--benchmark",
+        metavar="TASK",
+        help="What a tuned model may not get worse at than its base: a task of lm-eval, or a YAML file with one; may "
+        "be repeated.",
+    ),
+]
+
+BenchmarkLimit = Annotated[int, typer.Option(metavar="N", min=1, help="How many rows of each benchmark are asked.")]
+
 Memory = Annotated[
     bool | None,
     typer.Option("--memory/--no-memory", help="Ask a tuned model training rows too; left out: when two are compared."),

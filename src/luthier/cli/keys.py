@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from luthier.cli import output
-from luthier.cli.options import AsJson
+from luthier.cli.options import AsJson, Server
 
 RoleName = Annotated[
     str, typer.Option("--role", metavar="ROLE", help="admin may do all, member all but manage, rater only rate.")
@@ -16,7 +16,7 @@ KeyName = Annotated[str, typer.Option("--name", metavar="TEXT", help="Whom or wh
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="As `luthier keys list` shows it.")]
 
 
-def create(role: RoleName = "member", name: KeyName = "", as_json: AsJson = False) -> None:
+def create(role: RoleName = "member", name: KeyName = "", server: Server = None, as_json: AsJson = False) -> None:
     """Make a key for the server, and show it this once.
 
     A server that runs already takes it at once.
@@ -24,23 +24,26 @@ def create(role: RoleName = "member", name: KeyName = "", as_json: AsJson = Fals
     from luthier import pipeline
     from luthier.cli.render_keys import describe_new_key, render_new_key
 
-    made = pipeline.create_key(role, name=name)
+    with pipeline.open_keys(server) as desk:
+        made = desk.create_key(role, name=name)
     output.emit(describe_new_key(made), render_new_key(made), as_json=as_json)
 
 
-def list_(as_json: AsJson = False) -> None:
+def list_(server: Server = None, as_json: AsJson = False) -> None:
     """List the server's keys, revoked ones too; none of them is shown."""
     from luthier import pipeline
     from luthier.cli.render_keys import describe_key, render_keys
 
-    keys = pipeline.list_keys()
+    with pipeline.open_keys(server) as desk:
+        keys = desk.list_keys()
     output.emit({"keys": [describe_key(key) for key in keys]}, render_keys(keys), as_json=as_json)
 
 
-def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
+def revoke(key_id: KeyId, server: Server = None, as_json: AsJson = False) -> None:
     """Take a key back: when this returns, no server takes it any more."""
     from luthier import pipeline
     from luthier.cli.render_keys import describe_key
 
-    key = pipeline.revoke_key(key_id)
+    with pipeline.open_keys(server) as desk:
+        key = desk.revoke_key(key_id)
     output.emit(describe_key(key), f"revoked {key.id}, which ended in {key.ending}", as_json=as_json)

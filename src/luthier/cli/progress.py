@@ -85,7 +85,7 @@ class Narrator:
         self._display = display
         self._clock = clock
         self._seconds: list[float] = []
-        self._next_move: float | None = None  # of the bar of rows; None while there is none
+        self._next_moves: dict[str, float] = {}  # of bars that come late, by their names
 
     def start_stage(self, name: str) -> None:
         self._display.print_line(f"\n== {name} ==")
@@ -96,17 +96,23 @@ class Narrator:
     def count_answers(self, model: str, done: int, total: int) -> None:
         self._display.move_bar(f"answers of {model}", done, total, "")
 
+    def count_grades(self, grader: str, done: int, total: int) -> None:
+        self._move_late(f"grades by {grader}", done, total)
+
     def count_rows(self, done: int, total: int | None) -> None:
-        """A bar for what takes longer than a second; it goes when the last row is done, because a report follows."""
+        self._move_late("rows", done, total)
+
+    def _move_late(self, name: str, done: int, total: int | None) -> None:
+        """A bar for what takes longer than a second; it goes when the last one is done, because a report follows."""
         now = self._clock()
         if done == total:
-            self._display.drop_bar("rows")
-            self._next_move = None
-        elif self._next_move is None:
-            self._next_move = now + SECONDS_WITHOUT_BAR
-        elif now >= self._next_move:
-            self._display.move_bar("rows", done, total, "")
-            self._next_move = now + SECONDS_BETWEEN_MOVES
+            self._display.drop_bar(name)
+            self._next_moves.pop(name, None)
+        elif name not in self._next_moves:
+            self._next_moves[name] = now + SECONDS_WITHOUT_BAR
+        elif now >= self._next_moves[name]:
+            self._display.move_bar(name, done, total, "")
+            self._next_moves[name] = now + SECONDS_BETWEEN_MOVES
 
     def observe(self, event: Event) -> None:
         from luthier.training.events import Notice, RunEnded, RunStarted, StepDone, Validated
@@ -159,6 +165,7 @@ def show_progress() -> Iterator[Progress]:
             announce=narrator.announce,
             observe=narrator.observe,
             count_answers=narrator.count_answers,
+            count_grades=narrator.count_grades,
             count_rows=narrator.count_rows,
         )
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from luthier.data.check import MINIMUM_EXAMPLES, build_example, check_file
 from luthier.data.dataset import Dataset
+from luthier.data.row_problems import RowProblem, phrase_problems
 from luthier.errors import InvalidDataset
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from luthier.data.dataset import Example
+    from luthier.data.finding import Finding
 
 
 def load_dataset(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> Dataset:
@@ -24,7 +27,7 @@ def load_dataset(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> Dataset:
         hints = {finding.hint for finding in errors}
         raise InvalidDataset(
             f"{path.name} has {len(errors)} error{'s' if len(errors) > 1 else ''}",
-            rows=[finding.sentence(path.name) for finding in errors],
+            rows=_phrase_errors(path.name, errors),
             hint=hints.pop() if len(hints) == 1 else f"`luthier check {path}` gives a hint for each",
         )
     if report.format == "reinforcement":
@@ -33,6 +36,12 @@ def load_dataset(path: Path, *, minimum: int = MINIMUM_EXAMPLES) -> Dataset:
             hint=f"`luthier convert {path} --to chat --map assistant=KEY` takes the answers from one of its keys",
         )
     return Dataset(path.stem, path, tuple(examples))
+
+
+def _phrase_errors(file: str, errors: Sequence[Finding]) -> list[str]:
+    """What is wrong with the file stands before what is wrong with its rows."""
+    rows = [RowProblem(finding.line, finding.message) for finding in errors if finding.line is not None]
+    return [finding.sentence(file) for finding in errors if finding.line is None] + phrase_problems(file, rows)
 
 
 def read_written(content: bytes, path: Path) -> Dataset:

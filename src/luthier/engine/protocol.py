@@ -196,6 +196,16 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class Watched(Protocol):
+    """An engine that can tell whether it gets on."""
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long it has been at the step that it is at; 0.0 between two, and where there is nothing to do."""
+        ...
+
+
+@runtime_checkable
 class PromptHasher(Protocol):
     """An engine that can tell what a model would read without asking it."""
 
@@ -237,11 +247,13 @@ class Survey(NamedTuple):
     """Of every measured token, in their order and in nats: `surprisals` (M, T) are the negative log-probabilities that
     each model gave it, and `divergences` (T,) KL(first‖second) over what else could have stood there.
 
-    Divergences of one model alone are none (0,). The first token of a text without a context is not measured.
+    `is_likeliest` (M, T) is true where a model expected no other token more. Divergences of one model alone are none
+    (0,). The first token of a text without a context is not measured.
     """
 
     surprisals: NDArray[np.float64]
     divergences: NDArray[np.float64]
+    is_likeliest: NDArray[np.bool_]
 
 
 @runtime_checkable

@@ -44,7 +44,7 @@ def survey_readings(
     """See `Surveyor.survey`."""
     rows = _encode_readings(pool, models, readings)
     passages = [[Passage(row.ids, row.first) for row in rows] for _ in models]
-    found: list[list[torch.Tensor]] = [[] for _ in rows]  # (M + 1, n): the models' surprisals, then their divergence
+    found: list[list[torch.Tensor]] = [[] for _ in rows]  # (2M + 1, n), as `_measure` gives them
     for step in _plan_steps(rows):
         turns = [
             [Stretch(each[place], count) for place, count in zip(step.places, step.counts, strict=True)]
@@ -63,7 +63,8 @@ def survey_readings(
 
 
 def _measure(models: Sequence[str], log_probs: list[torch.Tensor], expected: torch.Tensor) -> torch.Tensor:
-    """(M + 1, n) in float64, of log-probabilities (n, V) of each of M models; without a second one nothing differs."""
+    """(2M + 1, n) in float64, of log-probabilities (n, V) of each of M models: their surprisals, whether each expected
+    no other token more, and the divergence; without a second model nothing differs."""
     if len({each.shape for each in log_probs}) > 1:
         raise UnlikeComparison(
             f"{' and '.join(models)} expect tokens of different vocabularies",
@@ -71,12 +72,13 @@ def _measure(models: Sequence[str], log_probs: list[torch.Tensor], expected: tor
         )
     expected = expected.to(log_probs[0].device)[:, None]
     surprisals = [-each.gather(1, expected)[:, 0] for each in log_probs]
+    is_likeliest = [(-given >= each.amax(-1)).to(each.dtype) for each, given in zip(log_probs, surprisals, strict=True)]
     divergence = torch.zeros_like(surprisals[0])
     if len(log_probs) == 2:
         first, second = log_probs
         terms = torch.where(first.isneginf(), 0.0, first.exp() * (first - second))
         divergence = terms.sum(-1).clamp_(min=0)  # rounding can leave a sum a hair below zero
-    return torch.stack([*surprisals, divergence]).double().cpu()
+    return torch.stack([*surprisals, *is_likeliest, divergence]).double().cpu()
 
 
 def _read(pool: Pool[Desk], model: str, stretches: list[Stretch]) -> torch.Tensor:
@@ -86,8 +88,9 @@ def _read(pool: Pool[Desk], model: str, stretches: list[Stretch]) -> torch.Tenso
 
 
 def _collect(parts: list[torch.Tensor], models: Sequence[str]) -> Survey:
-    whole = torch.cat(parts, dim=1).numpy()
-    return Survey(whole[:-1], whole[-1, : whole.shape[1] if len(models) == 2 else 0])
+    whole, count = torch.cat(parts, dim=1).numpy(), len(models)
+    divergences = whole[-1, : whole.shape[1] if count == 2 else 0]
+    return Survey(whole[:count], divergences, whole[count:-1].astype(bool))
 
 
 def _plan_steps(rows: Sequence[Passage]) -> Iterator[_Step]:

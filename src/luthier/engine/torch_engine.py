@@ -10,6 +10,7 @@ import math
 import time
 import weakref
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -24,7 +25,14 @@ from luthier.engine.protocol import Likelihood
 from luthier.engine.residence.pool import Pool
 from luthier.engine.runners.choice import open_runner
 from luthier.engine.surveying import survey_readings
-from luthier.errors import DeadlineExceeded, ExampleTooLong, InvalidRequest, LuthierError, RequestCancelled
+from luthier.errors import (
+    DeadlineExceeded,
+    ExampleTooLong,
+    InvalidRequest,
+    LuthierError,
+    RequestCancelled,
+    UnknownModel,
+)
 from luthier.models.precision import choose_device, choose_dtype
 from luthier.tokens.pairs import encode_answer
 
@@ -82,6 +90,11 @@ class TorchEngine:
         device = choose_device()
         dtype = choose_dtype(self._precision, device)
         return f"torch-{torch.__version__}/{device.type}/{str(dtype).removeprefix('torch.')}"
+
+    @property
+    def busy_seconds(self) -> float:
+        """See `Watched`. Loading a model, which may take its time, is no step."""
+        return max(self._steps.busy_seconds, self._prompts.busy_seconds)
 
     def identify(self, model: str) -> ModelIdentity:
         """Without loading any weights. Raises UnknownModel, or StoreDamaged for what does not fit together any more."""
@@ -150,9 +163,18 @@ class TorchEngine:
                 try:
                     self._receive(arrival, self._pool.lease(model))
                 except LuthierError as error:
-                    self._awaited.fail(model, error)
+                    self._awaited.fail(model, self._find_cause(model, error))
                     return
             self._awaited.remove(arrival)
+
+    def _find_cause(self, model: str, error: LuthierError) -> LuthierError:
+        """Of a model that was deleted while it was being loaded nothing is damaged: it is unknown now."""
+        with suppress(LuthierError):
+            try:
+                self._pool.identify(model)
+            except UnknownModel as gone:
+                return gone
+        return error
 
     def _receive(self, arrival: Arrival, lease: Lease[Desk]) -> None:
         """Grammars may take seconds to compile, so they do not stand in the way of plain prompts."""

@@ -154,7 +154,7 @@ def measure_criteria(
             effects.append(measure_effect(criterion.grader.name, pairs))
     if not scores.knows_degrees:
         return Measures(None, adjust_effects(effects), tuple(guardrails))
-    score, *secondary = adjust_effects([measure_effect(baseline.manifest.grader, scores), *effects])
+    score, *secondary = adjust_effects([measure_effect("mean score", scores), *effects])
     return Measures(score, tuple(secondary), tuple(guardrails))
 
 

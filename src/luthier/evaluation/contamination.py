@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from luthier.conversation import Conversation, Message
 from luthier.data.dataset import Dataset, Example
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from luthier.data.likeness.contamination import Overlap
-    from luthier.evaluation.result import ModelResult
     from luthier.evaluation.task import Sample
     from luthier.evaluation.training_rows import Lessons, TrainingFile
 
@@ -48,6 +47,16 @@ class _Place(NamedTuple):
     file: str
     line: int
     text: str = ""
+
+
+class Sitting(Protocol):
+    """What a model made of the test, whatever that was."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def trained_on_lines(self) -> tuple[int, ...]: ...
 
 
 NOWHERE = _Place("", 0)
@@ -121,7 +130,7 @@ class Contamination:
 
 
 def find_contamination(
-    samples: Sequence[Sample], lessons: Iterable[Lessons], *, results: Sequence[ModelResult] = ()
+    samples: Sequence[Sample], lessons: Iterable[Lessons], *, results: Sequence[Sitting] = ()
 ) -> Contamination:
     """`results` say by the hash of exact prompts what a model has met, however little else is known of its rows."""
     checks, cases = [], []
@@ -184,7 +193,7 @@ def _classify(overlap: Overlap, test: Example, train: Example) -> LeakKind:
 def _search_imprints(tests: Sequence[_Test], lessons: Lessons) -> Iterator[LeakedCase]:
     for imprint in lessons.imprints:
         for found in imprint.find_resemblances([test.example for test in tests]):
-            kind: LeakKind = "exact" if found.asks_the_same else "near"
+            kind: LeakKind = "exact" if found.asks_the_same else "quoted" if found.is_another_task else "near"
             place = _Place(imprint.source, found.line)
             yield _build_case(tests[found.query], lessons.model, kind, place, similarity=found.similarity)
 

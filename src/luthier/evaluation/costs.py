@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from luthier.engine.remote.address import is_remote
 from luthier.evaluation.wording import phrase_dollars, phrase_seconds
 
 if TYPE_CHECKING:
@@ -25,12 +26,10 @@ class Cost:
 
 def estimate_cost(result: ModelResult, latency: Latency | None, machine_dollars_per_hour: float) -> Cost:
     """Of a hosted model the mean price of its answers to the test; of one of this machine the time of an answer that
-    has the machine to itself, which is the most that it costs: batches share it. A rate of 0 is not known."""
-    if result.cost_dollars is None:
-        return Cost(result.model, None, "no price of it is known")
-    if result.cost_dollars > 0:
-        answered = result.total - result.unanswered
-        return Cost(result.model, 1000 * result.cost_dollars / answered, "the price of its answers to this test")
+    has the machine to itself, which is the most that it costs: batches share it. A hosted model may cost nothing; a
+    rate of 0 for the machine is not known."""
+    if is_remote(result.model):
+        return _price_hosted(result)
     if machine_dollars_per_hour == 0:
         return Cost(result.model, None, "machine_dollars_per_hour is not set")
     if latency is None:
@@ -39,3 +38,12 @@ def estimate_cost(result: ModelResult, latency: Latency | None, machine_dollars_
     dollars = 1000 * seconds * machine_dollars_per_hour / SECONDS_PER_HOUR
     hourly = phrase_dollars(machine_dollars_per_hour)
     return Cost(result.model, dollars, f"{phrase_seconds(seconds)} an answer on a machine of {hourly} an hour")
+
+
+def _price_hosted(result: ModelResult) -> Cost:
+    answered = result.total - result.unanswered
+    if result.cost_dollars is None:
+        return Cost(result.model, None, "no price of it is known")
+    if answered == 0:
+        return Cost(result.model, None, "it answered nothing")
+    return Cost(result.model, 1000 * result.cost_dollars / answered, "the price of its answers to this test")

@@ -45,7 +45,7 @@ FINDINGS: dict[str, TypeAdapter[Any]] = {
     "contamination": TypeAdapter(Contamination | None),
     "memory": TypeAdapter(MemoryProbe | None),
     "canaries": TypeAdapter(CanaryFindings | None),
-    "judge": TypeAdapter(JudgeAgreement | None),
+    "judges": TypeAdapter(tuple[JudgeAgreement, ...]),
     "latency": TypeAdapter(tuple[Latency, ...]),
     "costs": TypeAdapter(tuple[Cost, ...]),
     "uses": TypeAdapter(TestUses | None),
@@ -211,6 +211,10 @@ def _read_parts(document: dict[str, Any]) -> EvalReport:
 
 
 def _read_findings(document: dict[str, Any]) -> Findings:
+    """Of judges there was one at most once."""
+    if "judge" in document:
+        document = {**document, "judges": [judge] if (judge := document["judge"]) else []}
+        del document["judge"]
     return Findings(**{key: FINDINGS[key].validate_python(found) for key, found in document.items()})
 
 

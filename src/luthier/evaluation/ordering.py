@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from luthier.data.row_problems import RowProblem, phrase_problems
 from luthier.engine.protocol import Answered, Sampling
 from luthier.errors import InvalidDataset, UnlikeComparison
 from luthier.evaluation.result import EvalManifest
@@ -115,16 +116,14 @@ class PairComparison:
 
 
 def build_pairs(dataset: Dataset) -> tuple[PairSample, ...]:
-    """Raises InvalidDataset when there is none, or with one row for each that has nothing to compare."""
-    rows = [
-        f"{dataset.path}:{example.line}: {problem}"
-        for example in dataset.examples
-        if (problem := _find_problem(example))
+    """Raises InvalidDataset when there is none, or that names each one that has nothing to compare."""
+    problems = [
+        RowProblem(example.line, problem) for example in dataset.examples if (problem := _find_problem(example))
     ]
-    if rows or not dataset.examples:
+    if problems or not dataset.examples:
         raise InvalidDataset(
-            f"{dataset.name}: {len(rows) or 'all'} of {len(dataset.examples)} pairs cannot be compared",
-            rows=rows,
+            f"{dataset.name}: {len(problems) or 'all'} of {len(dataset.examples)} pairs cannot be compared",
+            rows=phrase_problems(dataset.path, problems),
             hint="give each row a preferred and a rejected answer",
         )
     return tuple(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from luthier.evaluation.documents import MANIFEST, describe_verdict
+from luthier.evaluation.documents import FINDINGS, MANIFEST, describe_verdict
 from luthier.evaluation.gates.cases import FEWEST_CASES
 from luthier.evaluation.gates.gate import Gate, Ruling, choose_state
 from luthier.evaluation.gates.quality import SIGNIFICANCE
+from luthier.evaluation.gates.warnings import list_doubts
 from luthier.evaluation.ordering import PairComparison, PairResult, PairSample, compare_leans
 from luthier.evaluation.verdict import Verdict
 from luthier.evaluation.wording import phrase_cases, phrase_fraction, phrase_lines, phrase_p_value
@@ -23,10 +24,13 @@ CAVEAT = (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from luthier.evaluation.contamination import Contamination
+
 
 @dataclass(frozen=True)
 class PreferenceReport:
-    """`baseline`, `comparison` and `verdict` are all None when a base was measured alone."""
+    """`baseline`, `comparison` and `verdict` are all None when a base was measured alone. `contamination` is of the
+    prompts with their preferred answers; None where nobody looked for it."""
 
     name: str
     samples: tuple[PairSample, ...]
@@ -34,6 +38,7 @@ class PreferenceReport:
     baseline: PairResult | None = None
     comparison: PairComparison | None = None
     verdict: Verdict | None = None
+    contamination: Contamination | None = None
 
     @property
     def results(self) -> tuple[PairResult, ...]:
@@ -56,6 +61,7 @@ class PreferenceReport:
             },
             "comparison": describe_pair_comparison(self.comparison) if self.comparison else None,
             "verdict": describe_verdict(self.verdict) if self.verdict else None,
+            "contamination": FINDINGS["contamination"].dump_python(self.contamination, mode="json"),
             "manifests": {result.model: MANIFEST.dump_python(result.manifest, mode="json") for result in self.results},
             "cases": [self._describe_case(index) for index in range(len(self.samples))],
         }
@@ -68,14 +74,19 @@ class PreferenceReport:
 
 
 def build_preference_report(
-    name: str, samples: Sequence[PairSample], candidate: PairResult, *, baseline: PairResult | None = None
+    name: str,
+    samples: Sequence[PairSample],
+    candidate: PairResult,
+    *,
+    baseline: PairResult | None = None,
+    contamination: Contamination | None = None,
 ) -> PreferenceReport:
     """Raises UnlikeComparison when the two results cannot be held against each other."""
     if baseline is None:
-        return PreferenceReport(name, tuple(samples), candidate)
+        return PreferenceReport(name, tuple(samples), candidate, contamination=contamination)
     comparison = compare_leans(baseline, candidate)
-    verdict = decide_order_verdict(baseline, candidate, comparison)
-    return PreferenceReport(name, tuple(samples), candidate, baseline, comparison, verdict)
+    verdict = decide_order_verdict(baseline, candidate, comparison, contamination)
+    return PreferenceReport(name, tuple(samples), candidate, baseline, comparison, verdict, contamination)
 
 
 def describe_pair_comparison(comparison: PairComparison) -> dict[str, Any]:
@@ -92,15 +103,18 @@ def describe_pair_comparison(comparison: PairComparison) -> dict[str, Any]:
     }
 
 
-def decide_order_verdict(baseline: PairResult, candidate: PairResult, comparison: PairComparison) -> Verdict:
+def decide_order_verdict(
+    baseline: PairResult, candidate: PairResult, comparison: PairComparison, contamination: Contamination | None = None
+) -> Verdict:
     """The first gate that does not hold decides."""
-    rulings = list(_judge(baseline, candidate, comparison))
+    rulings = list(_judge(baseline, candidate, comparison, contamination))
+    warnings = tuple(list_doubts(contamination)) if contamination else ()
     gates = tuple(ruling.gate for ruling in rulings)
     headline = phrase_order(baseline.model, candidate.model, comparison)
     for ruling in rulings:
         if not ruling.gate.passed:
-            return Verdict(ruling.decision, (headline, ruling.reason, CAVEAT), gates)
-    return Verdict("ship", (headline, "Luck alone would not do that.", CAVEAT), gates)
+            return Verdict(ruling.decision, (headline, ruling.reason, CAVEAT), gates, warnings)
+    return Verdict("ship", (headline, "Luck alone would not do that.", CAVEAT), gates, warnings)
 
 
 def phrase_order(baseline: str, candidate: str, comparison: PairComparison) -> str:
@@ -112,8 +126,11 @@ def phrase_order(baseline: str, candidate: str, comparison: PairComparison) -> s
     )
 
 
-def _judge(baseline: PairResult, candidate: PairResult, comparison: PairComparison) -> Iterator[Ruling]:
-    lines = sorted({*baseline.trained_on_lines, *candidate.trained_on_lines})
+def _judge(
+    baseline: PairResult, candidate: PairResult, comparison: PairComparison, contamination: Contamination | None
+) -> Iterator[Ruling]:
+    known = {*baseline.trained_on_lines, *candidate.trained_on_lines}
+    lines = sorted({*known, *(contamination.lines if contamination else ())})
     total = comparison.total
     yield Ruling(
         Gate(
@@ -125,8 +142,8 @@ def _judge(baseline: PairResult, candidate: PairResult, comparison: PairComparis
             value=len(lines),
             limit=0,
         ),
-        f"{len(lines)} of the {total} prompts ({phrase_lines(lines)}) stood in the training data, so this says nothing "
-        "about new ones; test on rows that were kept apart.",
+        f"{len(lines)} of the {total} prompts ({phrase_lines(lines)}) stood in the training data, as they are or "
+        "nearly so: this says nothing about new ones; test on rows that were kept apart.",
     )
     yield Ruling(
         Gate(

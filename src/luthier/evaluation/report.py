@@ -109,8 +109,8 @@ class EvalReport:
         return self.findings.canaries
 
     @property
-    def judge(self) -> JudgeAgreement | None:
-        return self.findings.judge
+    def judges(self) -> tuple[JudgeAgreement, ...]:
+        return self.findings.judges
 
     @property
     def latency(self) -> tuple[Latency, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.conversation import Message, ToolCall
+from luthier.data.row_problems import RowProblem, phrase_problems
 from luthier.errors import InvalidConfig, InvalidDataset, did_you_mean
 from luthier.evaluation.graders.protocol import has_eyes_for_calls, prepare_grader
 from luthier.evaluation.graders.tool_calls import find_call_problem
@@ -79,24 +80,27 @@ def build_task(
     criteria: tuple[Criterion, ...] = (),
     cluster_key: str = "",
 ) -> EvalTask:
-    """Raises InvalidDataset with one row for each example that one of the graders could never judge; what
-    `check_clusters` raises, and whatever a grader raises that has to see all samples first.
+    """Raises InvalidDataset that names each example that one of the graders could never judge; what `check_clusters`
+    raises, and whatever a grader raises that has to see all samples first.
     """
     if cluster_key:
         check_clusters(dataset, cluster_key)
     samples = build_samples(dataset, cluster_key=cluster_key)
     graders = [grader, *(criterion.grader for criterion in criteria)]
-    rows = [
-        f"{dataset.path}:{example.line}: {problem}"
+    problems = [
+        RowProblem(example.line, problem)
         for example, sample in zip(dataset.examples, samples, strict=True)
         for problem in find_problems(example, sample, graders)
     ]
-    if rows:
+    if problems:
         names = " and ".join(each.name for each in graders)
+        count, total = len({problem.line for problem in problems}), len(dataset.examples)
         raise InvalidDataset(
-            f"{dataset.name}: {len(rows)} of {len(dataset.examples)} examples cannot be graded by {names}",
-            rows=rows,
-            hint="correct or remove these lines, or choose another grader",
+            f"{dataset.name}: {count} of {total} examples cannot be graded by {names}",
+            rows=phrase_problems(dataset.path, problems),
+            hint="correct or remove these lines, or choose another grader"
+            if count < total
+            else "no example can be graded so: correct the grader, or choose another",
         )
     if not dataset.examples:
         raise InvalidDataset(f"{dataset.name}: there is no test case", hint="keep some rows back from training")
@@ -149,7 +153,7 @@ def check_clusters(dataset: Dataset, key: str) -> None:
         raise InvalidConfig(f"{dataset.name}: no row has {key!r} in its metadata", hint=hint)
     raise InvalidDataset(
         f"{dataset.name}: {len(lacking)} of {len(examples)} rows do not say what they belong to",
-        rows=[f"{dataset.path}:{example.line}: its metadata lacks {key!r}" for example in lacking],
+        rows=phrase_problems(dataset.path, [RowProblem(each.line, f"its metadata lacks {key!r}") for each in lacking]),
         hint="give these rows the key too, a value of its own to each that belongs to no other",
     )
 

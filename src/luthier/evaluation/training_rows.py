@@ -18,7 +18,7 @@ from luthier.models.registry import find_model
 from luthier.store.catalog import find_artefact, list_artefacts, parents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from luthier.data.dataset import Example
     from luthier.data.likeness.imprint import Imprint
@@ -58,9 +58,9 @@ class Lessons:
         return sum(parts)
 
 
-def find_lessons(home: Home, model: str, *, beside: TrainingFile | None = None) -> Lessons:
-    """`beside` are rows that may be the model's, such as those of the split that the test comes from: of them count
-    those that its card knows."""
+def find_lessons(home: Home, model: str, *, read_beside: Callable[[], TrainingFile | None] = lambda: None) -> Lessons:
+    """`read_beside` gives rows that may be the model's, such as those of the split that the test comes from: of them
+    count those that its card knows. It is asked only where rows are missing."""
     if is_remote(model):
         return Lessons(model, "nothing", note=f"what {model} was trained on is known to whoever trained it.")
     try:
@@ -68,13 +68,13 @@ def find_lessons(home: Home, model: str, *, beside: TrainingFile | None = None) 
     except UnknownModel:
         note = f"whether {model} has met these cases in its own pretraining cannot be checked; newer data is safe."
         return Lessons(model, "nothing", note=note)
-    return _find_kept(home, found, beside)
+    return _find_kept(home, found, read_beside)
 
 
-def _find_kept(home: Home, model: TunedModel, beside: TrainingFile | None) -> Lessons:
+def _find_kept(home: Home, model: TunedModel, read_beside: Callable[[], TrainingFile | None]) -> Lessons:
     known = model.card.trained_on
     files = _read_files(home, model.card)
-    if not _cover(files, known) and beside is not None:
+    if not _cover(files, known) and (beside := read_beside()) is not None:
         files = [file for file in (_keep_known(each, known) for each in (*files, beside)) if file.examples]
     if files and _cover(files, known):
         return Lessons(model.name, "rows", files=tuple(files))

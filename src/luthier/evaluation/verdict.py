@@ -10,7 +10,7 @@ from luthier.evaluation.gates.cases import (
     judge_grading,
     judge_silence,
     judge_size,
-    judge_the_judge,
+    judge_the_judges,
 )
 from luthier.evaluation.gates.gate import Decision, Gate, Ruling
 from luthier.evaluation.gates.quality import judge_gain, judge_guardrails, judge_loss
@@ -65,7 +65,7 @@ def list_rulings(evidence: Evidence, settings: GateSettings) -> list[Ruling]:
         judge_size(evidence, settings),
         judge_silence(evidence, settings),
         judge_grading(evidence, settings),
-        judge_the_judge(evidence, settings),
+        *judge_the_judges(evidence, settings),
         judge_loss(evidence, settings),
         judge_gain(evidence, settings),
         *judge_guardrails(evidence, settings),

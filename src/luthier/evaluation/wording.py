@@ -51,8 +51,10 @@ def phrase_lines(lines: Sequence[int]) -> str:
 
 
 def phrase_seconds(seconds: float) -> str:
-    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
+    """`0.08 s`, `48 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = round(seconds)
+    if seconds < 0.95:
+        return f"{round(seconds, 2):g} s"
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
     if whole < 3600:

@@ -27,9 +27,21 @@ KINDS: dict[Tuning, str] = {
 LIBRARIES: dict[Tuning, str] = {"lora": "peft", "qlora": "peft", "full": "transformers"}
 
 
+class TurnedDown(BaseModel):
+    """Of which model an adapter is a fraction; `strength` is that fraction, between 0 and 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    source_weights_hash: str
+    strength: float
+
+
 class ModelCard(BaseModel):
     """`rows` counts what of `data` was used, and `proof` holds the gates that the trained weights have passed; both are
     empty for models that are older. `snapshot_step` is the step of one that an epoch in the midst of its run has left.
+
+    Of a model that was `turned_down`, settings, metrics, proof and run are those of the model that was trained.
 
     `trained_on` holds the prompt fingerprints of the training rows; it is kept in a file of its own.
     """
@@ -49,6 +61,7 @@ class ModelCard(BaseModel):
     proof: dict[str, Any] = Field(default_factory=dict)
     run: str
     snapshot_step: int | None = None
+    turned_down: TurnedDown | None = None
     luthier_version: str
     created_at: datetime
     trained_on: frozenset[str] = Field(default=frozenset(), exclude=True)
@@ -58,6 +71,11 @@ class ModelCard(BaseModel):
         """What was trained; runs that were kept before there was a choice trained a LoRA adapter."""
         tuning: Tuning = self.config.get("tuning", "lora")
         return tuning
+
+    @property
+    def made_by(self) -> str | None:
+        """The run that has left these very weights; None where they were turned down afterwards."""
+        return None if self.turned_down else self.run
 
     @property
     def kind(self) -> str:
@@ -95,7 +113,7 @@ library_name: {LIBRARIES[card.tuning]}
 # {card.name}
 
 {card.kind[0].upper()}{card.kind[1:]}, tuned with Luthier {card.luthier_version} on {card.created_at:%Y-%m-%d}.
-
+{_describe_strength(card)}
 Data: {data["name"]}, {data["rows"]} training rows{left_out}, fingerprint `{data["fingerprint"][:16]}`.
 System prompt: {card.system_prompt or "none in common"}
 
@@ -108,4 +126,14 @@ Proof that it learned:
 {proof}
 
 Chat template `{card.template_hash[:16]}`, base weights `{card.base_weights_hash[:16]}`, run `{card.run}`.
+"""
+
+
+def _describe_strength(card: ModelCard) -> str:
+    weaker = card.turned_down
+    if weaker is None:
+        return ""
+    return f"""
+It is {weaker.source} at strength {weaker.strength:g}: what its adapter adds to the base is that fraction of what it
+added there. Nothing was trained for it; settings, metrics and proof are those of {weaker.source}.
 """

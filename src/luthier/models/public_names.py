@@ -54,8 +54,12 @@ class PublicNames:
 
     def resolve(self, name: str) -> PublicName:
         """Raises UnknownModel in the words of the API, with the near names as its hint."""
-        is_sound = name.isprintable() and len(name) <= LONGEST_NAME  # a database need not know other texts
-        found = self._find(name) if is_sound else None
+        found = self._find_sound(name)
+        if found is None and any(name == known.id for known in self._list_embedders()):
+            raise UnknownModel(
+                f"The model `{name}` turns texts into vectors, and neither answers chats nor learns.",
+                hint="it is for POST /v1/embeddings; GET /v1/models lists the others too",
+            )
         if found is None:
             known = [known.id for known in self.list_all() if known.model != EMBEDDER]
             near = get_close_matches(name[:LONGEST_NAME], known)
@@ -68,7 +72,9 @@ class PublicNames:
         found = next((known for known in self._list_embedders() if known.id == name), None)
         if found is None:
             hint = f"texts are embedded by {', '.join(known.id for known in self._list_embedders())}"
-            raise _tell_unknown(name, hint)
+            if self._find_sound(name) is None:
+                raise _tell_unknown(name, hint)
+            raise UnknownModel(f"The model `{name}` answers chats, and turns no texts into vectors.", hint=hint)
         return found
 
     def resolve_any(self, name: str) -> PublicName:
@@ -113,6 +119,10 @@ class PublicNames:
     def _list_embedders(self) -> list[PublicName]:
         aliases = [name for name, target in self._aliases.items() if target == EMBEDDER]
         return [PublicName(name, EMBEDDER, EPOCH, SYSTEM) for name in [EMBEDDER, *aliases]]
+
+    def _find_sound(self, name: str) -> PublicName | None:
+        """A database need not know texts that are no names."""
+        return self._find(name) if name.isprintable() and len(name) <= LONGEST_NAME else None
 
     def _find(self, name: str) -> PublicName | None:
         found = self._find_alias(name) or self._find_tuned(name) or self._find_base(name)

@@ -30,14 +30,15 @@ class TunedModel:
 
 
 def keep_model(home: Home, card: ModelCard, write_weights: Callable[[Path], None], *, parent: str) -> TunedModel:
-    """`parent` is the run's fingerprint. Raises NameTaken when another run's model has the name.
+    """`parent` is the fingerprint of the run, or of the model that was turned down. Raises NameTaken when another run's
+    model has the name.
 
     A kill in between leaves a folder that no name points to, which the same run replaces when it is taken up again. The
     card of weights that have their name already stands.
     """
     records = {record.name: record for record in kept.list_models(home.database)}
     former = records.get(card.name)
-    if former is not None and former.run_id != card.run:
+    if former is not None and former.run_id != card.made_by:
         hint = "run the command again with another --name; its checkpoints under the old name stay"
         raise NameTaken(f"another run has taken the name {card.name} in the meantime", hint=hint)
     if former is not None and former.weights_hash == card.weights_hash:
@@ -51,7 +52,7 @@ def keep_model(home: Home, card: ModelCard, write_weights: Callable[[Path], None
         home.database,
         name=card.name,
         base=card.base,
-        run_id=card.run,
+        run_id=card.made_by,
         weights_hash=card.weights_hash,
         card=manifest,
         parent=parent,

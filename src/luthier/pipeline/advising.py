@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from luthier.advise.break_even import Economics
     from luthier.advise.ladder import Ascent
     from luthier.advise.recommendation import Needs
-    from luthier.advise.rungs import Rung
     from luthier.advise.workshop import Machinery, Materials, Workshop
     from luthier.engine.protocol import Engine
+    from luthier.evaluation.contamination import Contamination
+    from luthier.evaluation.graders.openai.grading import Tools
     from luthier.evaluation.latency import Latency
     from luthier.evaluation.task import EvalTask
     from luthier.pipeline.engines import EngineKind
@@ -81,6 +82,7 @@ def advise(
     from luthier.advise.workshop import Workshop
     from luthier.evaluation.cache import OutputCache
     from luthier.pipeline.freezing import freeze_splits
+    from luthier.pipeline.grading import open_grading_tools
 
     if not 0 < wish.target < 1:
         raise InvalidConfig(f"the target must lie between 0 and 1, not {wish.target:g}", hint="0.9 means 90%")
@@ -89,11 +91,13 @@ def advise(
     models = list(dict.fromkeys([wish.base, *wish.rung_models]))
     fetch_bases([*models, *([wish.tuned] if wish.tuned else [])], home=home, progress=progress)
     with use_engine(engine, home, announce=progress.announce) as opened:
-        materials = _gather_materials(frozen, wish, sampling, opened, home)
+        tools = open_grading_tools(home, opened, progress=progress)
+        materials = _gather_materials(frozen, wish, sampling, tools)
         _announce_test(materials.task, frozen, progress)
         workshop = Workshop(
             materials, _assemble_machinery(frozen, wish, sampling, engine=opened, home=home, progress=progress)
         )
+        check = cache(lambda model: _check_contamination(model, materials, home))
         ascent = climb(
             workshop.plan(models, wish.base),
             materials.task,
@@ -101,7 +105,7 @@ def advise(
                 wish.target,
                 takes_all=wish.climbs_all,
                 is_eligible=lambda step: not find_objection(step, _read_needs(wish)),
-                find_leaks=lambda rung: _find_leaks(rung, materials, home),
+                find_leaks=lambda rung: check(rung.model).lines,
             ),
             cache=OutputCache(home.path / "outputs"),
             on_rung=progress.start_stage,
@@ -110,6 +114,8 @@ def advise(
         )
         latencies = _measure_latencies(ascent, materials, progress)
         advice = _conclude(ascent, workshop, frozen, wish=wish, latencies=latencies, home=home)
+        asked = dict.fromkeys(step.rung.model for step in ascent.steps)
+        advice = replace(advice, notes=tuple(note for model in asked for note in check(model).notes))
     _keep(home, advice)
     return advice
 
@@ -130,15 +136,13 @@ def write_advice_markdown(advice: Advice, path: Path) -> None:
     write_atomic(path, render_advice_markdown(advice))
 
 
-def _gather_materials(frozen: Frozen, wish: AdviceWish, sampling: Sampling, engine: Engine, home: Home) -> Materials:
+def _gather_materials(frozen: Frozen, wish: AdviceWish, sampling: Sampling, tools: Tools) -> Materials:
     from luthier.advise.retrieval.corpus import read_corpus
     from luthier.advise.workshop import Materials
-    from luthier.evaluation.graders.registry import needs_tools, parse_grader
+    from luthier.evaluation.graders.registry import parse_grader
     from luthier.evaluation.task import build_samples, build_task
-    from luthier.pipeline.grading import open_grading_tools
 
     splits = frozen.splits
-    tools = open_grading_tools(home, engine) if needs_tools(wish.grader) else None
     return Materials(
         task=build_task(splits.test, parse_grader(wish.grader, tools=tools), sampling),
         train=splits.train,
@@ -212,18 +216,17 @@ def _read_needs(wish: AdviceWish) -> Needs:
     return Needs(wish.target, changes=wish.changes, cites=wish.cites)
 
 
-def _find_leaks(rung: Rung, materials: Materials, home: Home) -> tuple[int, ...]:
-    """Lines of the test that stand in what the rung's model was trained on, as they are or nearly so."""
+def _check_contamination(model: str, materials: Materials, home: Home) -> Contamination:
+    """Which rows of the test stand in what the model was trained on, as they are or nearly so."""
     from luthier.evaluation.contamination import find_contamination
-    from luthier.evaluation.training_rows import find_lessons
+    from luthier.evaluation.training_rows import TrainingFile, find_lessons
 
-    return find_contamination(materials.task.samples, [find_lessons(home, rung.model)]).lines
+    beside = TrainingFile(materials.train.path.name, materials.train.examples)
+    return find_contamination(materials.task.samples, [find_lessons(home, model, read_beside=lambda: beside)])
 
 
 def _measure_latencies(ascent: Ascent, materials: Materials, progress: Progress) -> dict[str, Latency]:
     """On questions outside the test: of those the engines still know what they have computed."""
-    from dataclasses import replace
-
     from luthier.evaluation.latency import measure_latency
     from luthier.evaluation.runner import Contestant
 
@@ -247,12 +250,16 @@ def _conclude(
     home: Home,
 ) -> Advice:
     from luthier.advise.advice import Advice
-    from luthier.advise.break_even import find_break_evens
+    from luthier.advise.break_even import reckon_break_even
+    from luthier.advise.recommendation import recommend
     from luthier.evaluation.costs import estimate_cost
 
     hourly = home.settings.machine_dollars_per_hour
     costs = {step.name: estimate_cost(step.result, latencies.get(step.name), hourly) for step in ascent.steps}
-    dollars = {name: cost.dollars_per_thousand for name, cost in costs.items()}
+    objections = recommend(ascent.steps, _read_needs(wish)).objections
+    reckoning = reckon_break_even(
+        ascent.steps, costs, _reckon(ascent, wish, hourly, home), objections=objections.keys()
+    )
     return Advice(
         task=workshop.materials.task,
         frozen_at=str(frozen.folder),
@@ -263,7 +270,8 @@ def _conclude(
         skipped=ascent.skipped,
         latencies=latencies,
         costs=costs,
-        break_evens=find_break_evens(ascent.steps, dollars, _reckon(ascent, wish, hourly, home)),
+        break_evens=reckoning.break_evens,
+        break_even_gap=reckoning.gap,
         library=_describe_library(workshop.materials),
         recall=workshop.measure_recall(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from luthier.engine.protocol import Structure
@@ -12,12 +13,13 @@ from luthier.errors import FileMissing, InvalidConfig, InvalidStructure, did_you
 from luthier.models.fetch import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from luthier.engine.protocol import Engine
     from luthier.engine.routing import RoutingEngine
     from luthier.engine.torch_engine import TorchEngine
     from luthier.models.fetch import Announce
+    from luthier.models.registry import TunedModel
     from luthier.store.home import Home
 
 EngineKind = Literal["torch", "vllm"]
@@ -57,12 +59,12 @@ def start_local_engine(home: Home, kind: EngineKind, *, announce: Announce = sil
     return _start_vllm(home, announce) if kind == "vllm" else start_torch(home)
 
 
-def start_torch(home: Home) -> TorchEngine:
-    """The embedded engine, which can score answers too."""
+def start_torch(home: Home, *, drafts: Mapping[str, TunedModel] = MappingProxyType({})) -> TorchEngine:
+    """The embedded engine, which can score answers too. `drafts` are models that are not registered, by their names."""
     from luthier.engine.torch_engine import TorchEngine
     from luthier.models.registry import resolve_model
 
-    return TorchEngine(lambda name: resolve_model(home, name))
+    return TorchEngine(lambda name: drafts[name] if name in drafts else resolve_model(home, name))
 
 
 @contextmanager

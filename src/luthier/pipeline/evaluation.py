@@ -77,17 +77,18 @@ def _measure(
     from luthier.evaluation.report import build_report
     from luthier.evaluation.runner import Contestant
     from luthier.evaluation.sensitivity import describe_sensitivity
-    from luthier.pipeline.evaluating.findings import choose_format, gather_findings
+    from luthier.pipeline.evaluating.findings import choose_format, find_benchmarks, gather_findings
     from luthier.pipeline.evaluating.occasion import Occasion, find_engine, run_occasion
     from luthier.pipeline.evaluating.timing import time_answers
 
     settings, dataset = read_gate_settings(plan, home), load_test_set(data)
     check_side_files(plan)
     with use_engine(engine, home, announce=progress.announce) as opened:
-        task = build_eval_task(plan, dataset, opened, home)
+        task = build_eval_task(plan, dataset, opened, home, progress=progress)
         choose_format(settings.format, task)
         contestants = tuple(Contestant(find_engine(opened, model), model) for model in models)
-        occasion = Occasion(home, data, plan, settings, task, contestants, progress)
+        benchmarks = find_benchmarks(plan, contestants[-1])
+        occasion = Occasion(home, data, plan, settings, task, contestants, progress, benchmarks)
         if occasion.is_comparison:
             progress.announce(describe_sensitivity(len(task.samples), clusters=occasion.cluster_count))
         latency = time_answers(occasion)

@@ -6,17 +6,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.errors import UnknownModel
+from luthier.evaluation.graders.openai.confinement.sandbox import Limits, Sandbox
 from luthier.evaluation.graders.openai.definition import read_grader
 from luthier.evaluation.graders.openai.grading import Tools, check_grader, grade
 from luthier.evaluation.graders.openai.judge import Model
 from luthier.evaluation.graders.openai.sample import read_sample
+from luthier.evaluation.graders.openai.supervision import Audience, Supervision
 from luthier.models.public_names import PublicNames
+from luthier.pipeline.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from luthier.engine.protocol import Embed, Engine
-    from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
     from luthier.evaluation.graders.openai.definition import Grader
     from luthier.evaluation.graders.openai.outcome import GraderRun
     from luthier.store.home import Home
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 class Graded(NamedTuple):
     grader: Grader
     run: GraderRun
+
+
+def build_sandbox(home: Home) -> Sandbox:
+    return Sandbox(Limits(seconds=home.settings.grader_seconds))
 
 
 def build_grading_tools(home: Home, engine: Engine, *, embed: Embed, sandbox: Sandbox) -> Tools:
@@ -38,20 +42,19 @@ def build_grading_tools(home: Home, engine: Engine, *, embed: Embed, sandbox: Sa
     return Tools(engine, embed, find_model, sandbox)
 
 
-def open_grading_tools(home: Home, engine: Engine, *, on_judged: Callable[[int], None] = lambda count: None) -> Tools:
+def open_grading_tools(home: Home, engine: Engine, *, progress: Progress = Progress()) -> Tools:
     """For whoever sits at this machine: judges are named as models are everywhere on the command line, hosted ones and
-    aliases included, and what they said is kept in the home folder."""
+    aliases included, and what they said is kept in the home folder. For one run, which `progress` hears of."""
     from luthier.evaluation.cache import OutputCache
-    from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
     from luthier.pipeline.embedding import TextEmbedder
 
     return Tools(
         engine,
         TextEmbedder(home),
         lambda name: _find_judge(home, name),
-        Sandbox(),
+        build_sandbox(home),
         cache=OutputCache(home.path / "judgements"),
-        on_judged=on_judged,
+        supervision=Supervision(Audience(progress.count_grades_up, progress.announce)),
     )
 
 

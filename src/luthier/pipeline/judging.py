@@ -71,7 +71,7 @@ def check_labels(
         raise InvalidConfig(f"{labels} holds no labels yet", hint="write yes or no in the column `passed`")
     samples = build_samples(load_test_set(Path(data)))
     with use_engine(engine, home, announce=progress.announce) as opened:
-        judge = parse_grader(grader, tools=open_grading_tools(home, opened))
+        judge = parse_grader(grader, tools=open_grading_tools(home, opened, progress=progress))
         return check_judge(judge, known, samples)
 
 

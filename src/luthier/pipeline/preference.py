@@ -12,7 +12,7 @@ from luthier.engine.protocol import Sampling
 from luthier.errors import UsageError
 from luthier.pipeline.data import load_test_set
 from luthier.pipeline.engines import EngineKind, start_torch
-from luthier.pipeline.evaluating.pages import NO_FILES, ReportFiles, check_files, write_files
+from luthier.pipeline.evaluating.pages import NO_FILES, ReportFiles, clear_files, write_files
 from luthier.pipeline.evaluating.plan import EvalPlan, build_plan
 from luthier.pipeline.evaluation import compare, evaluate
 from luthier.pipeline.home import open_home
@@ -42,10 +42,10 @@ def measure(
     """One model, or two with the baseline first. Without a grader the rows decide what is measured: single answers are
     graded by exact, and of pairs of answers it is seen which one the models lean to.
 
-    `files` are written for graded answers; raises UsageError for them, or for a choice about answers, when nothing is
-    graded.
+    `files` of an earlier run are removed at once, and written for graded answers. Raises UsageError for them, or for a
+    choice about answers, when nothing is graded.
     """
-    check_files(files)
+    clear_files(files)
     home = home or open_home()
     if "grader" not in choices and load_test_set(Path(data)).is_preference:
         _refuse_what_writes(files, choices, engine=engine)
@@ -66,8 +66,11 @@ def order_pairs(
 ) -> PreferenceReport:
     """A tuned model that is named alone is held against its base."""
     from luthier.evaluation.archive import keep_report
+    from luthier.evaluation.contamination import find_contamination
     from luthier.evaluation.ordering import build_pairs, score_pairs
     from luthier.evaluation.preference_report import build_preference_report
+    from luthier.evaluation.task import build_samples
+    from luthier.pipeline.safeguards import gather_lessons
 
     home = home or open_home()
     dataset = load_test_set(Path(data))
@@ -80,7 +83,9 @@ def order_pairs(
             for name in names
         ]
     baseline = results[0] if len(results) == 2 else None
-    report = build_preference_report(dataset.name, pairs, results[-1], baseline=baseline)
+    lessons = gather_lessons(home, names, data=data).values()
+    found = find_contamination(build_samples(dataset), lessons, results=results)
+    report = build_preference_report(dataset.name, pairs, results[-1], baseline=baseline, contamination=found)
     keep_report(home, report)
     return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,38 +10,31 @@ from luthier.data.splits.folder import load_splits
 from luthier.pipeline.versions import find_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from luthier.data.canaries import Canary
     from luthier.evaluation.cache import OutputCache
     from luthier.evaluation.canaries import CanaryFindings
-    from luthier.evaluation.contamination import Contamination
     from luthier.evaluation.judging.agreement import JudgeAgreement
     from luthier.evaluation.memory import MemoryProbe
     from luthier.evaluation.result import ModelResult
     from luthier.evaluation.runner import Contestant
     from luthier.evaluation.task import EvalTask
-    from luthier.evaluation.training_rows import TrainingFile
+    from luthier.evaluation.training_rows import Lessons, TrainingFile
     from luthier.evaluation.uses import TestUses
     from luthier.store.home import Home
 
 
-def check_contamination(
-    home: Home, results: Sequence[ModelResult], task: EvalTask, *, data: Path | str
-) -> Contamination:
-    """Of all models, against every row that they have learned from, wherever the test comes from."""
-    from luthier.evaluation.contamination import find_contamination
+def gather_lessons(home: Home, models: Iterable[str], *, data: Path | str) -> dict[str, Lessons]:
+    """What each model has learned from, wherever the test comes from: read once for all that ask."""
     from luthier.evaluation.training_rows import find_lessons
 
-    lessons = [find_lessons(home, result.model) for result in results]
-    if any(each.depth in ("sketches", "prompts") for each in lessons):
-        beside = _read_beside(data, home)
-        lessons = [find_lessons(home, result.model, beside=beside) for result in results]
-    return find_contamination(task.samples, lessons, results=results)
+    read_beside = cache(lambda: _read_beside(data, home))
+    return {model: find_lessons(home, model, read_beside=read_beside) for model in models}
 
 
 def probe_memory(
-    home: Home,
+    lessons: Lessons,
     contestant: Contestant,
     task: EvalTask,
     result: ModelResult,
@@ -50,14 +44,12 @@ def probe_memory(
 ) -> MemoryProbe | None:
     """None for a model whose training rows are not kept here, such as a base."""
     from luthier.evaluation.memory import probe_model
-    from luthier.evaluation.training_rows import find_lessons
 
-    lessons = find_lessons(home, contestant.model)
     return probe_model(contestant, task, result, lessons, cache=cache, on_progress=on_progress)
 
 
 def probe_canaries(
-    home: Home,
+    lessons: Lessons,
     contestant: Contestant,
     task: EvalTask,
     results: Sequence[ModelResult],
@@ -77,7 +69,7 @@ def probe_canaries(
     )
 
     engine, model = contestant
-    canaries = _find_canaries(home, model, file)
+    canaries = _find_canaries(lessons, file)
     if not canaries:
         return None
     own = [result for result in results if result.model == model]
@@ -101,15 +93,9 @@ def check_judges(task: EvalTask, results: Sequence[ModelResult], labels: Path | 
     from luthier.evaluation.judging.labels import read_labels
 
     graders = [task.grader, *(each.grader for each in task.criteria if each.role == "guardrail")]
-    judges = [grader for grader in graders if is_judge(grader)]
+    judges = {grader.name: grader for grader in graders if is_judge(grader)}
     known = read_labels(labels) if labels is not None else ()
-    return tuple(check_judge(judge, known, task.samples, results) for judge in judges)
-
-
-def check_judge(task: EvalTask, results: Sequence[ModelResult], labels: Path | None) -> JudgeAgreement | None:
-    """Of several judges the one that stands in the way, if any does, and otherwise the primary one; None without."""
-    checked = check_judges(task, results, labels)
-    return next((each for each in checked if not each.may_gate), checked[0] if checked else None)
+    return tuple(check_judge(judge, known, task.samples, results) for judge in judges.values())
 
 
 def _read_beside(data: Path | str, home: Home) -> TrainingFile | None:
@@ -122,10 +108,9 @@ def _read_beside(data: Path | str, home: Home) -> TrainingFile | None:
     return TrainingFile("train.jsonl", load_splits(folder).train.examples)
 
 
-def _find_canaries(home: Home, model: str, file: Path | None) -> tuple[Canary, ...]:
+def _find_canaries(lessons: Lessons, file: Path | None) -> tuple[Canary, ...]:
     from luthier.data.canaries import find_planted, read_canaries
-    from luthier.evaluation.training_rows import find_lessons
 
     if file is not None:
         return read_canaries(file)
-    return find_planted(row for each in find_lessons(home, model).files for row in each.examples)
+    return find_planted(row for each in lessons.files for row in each.examples)

@@ -53,18 +53,23 @@ def find_server(address: str | None = None, *, settings: Settings) -> LuthierSer
 
 
 def find_key(url: str, settings: Settings) -> SecretStr:
-    """`server_key`; for a server on this very machine also the key that the home folder holds."""
-    from luthier.remote.connection import is_loopback, read_origin
+    """`server_key`; for the server that runs from this very home also the key that the home holds.
+
+    Another program on this machine gets no key, wherever it listens. Raises KeyRefused.
+    """
+    from luthier.pipeline.own_servers import list_own_servers
+    from luthier.remote.connection import read_origin
     from luthier.store.home import Home
 
     if settings.server_key.get_secret_value():
         return settings.server_key
-    own = read_own_key(Home(settings)) if is_loopback(read_origin(url)) else None
+    own_servers = list_own_servers(settings)
+    own = read_own_key(Home(settings)) if read_origin(url) in own_servers else None
     if own is None:
-        raise KeyRefused(
-            f"there is no key for {read_origin(url)}",
-            hint="set LUTHIER_SERVER_KEY to a key that `luthier keys create` made on the server's machine",
-        )
+        hint = "set LUTHIER_SERVER_KEY to a key that `luthier keys create` made on the server's machine"
+        if own_servers:
+            hint = f"the server of this home is {', '.join(own_servers)}; for another, {hint}"
+        raise KeyRefused(f"there is no key for {read_origin(url)}", hint=hint)
     return SecretStr(own)
 
 

@@ -103,9 +103,9 @@ class ServerConnection:
             hint = "set LUTHIER_SERVER_KEY to a key that `luthier keys create` made on the server's machine"
             return KeyRefused(f"{self.origin}: {message}", hint=hint)
         if status == HTTPStatus.NOT_FOUND:
-            return UnknownArtefact(
-                f"{self.origin}: {message}", hint="`luthier jobs list` and `luthier models` show all"
-            )
+            kept = "evals" if response.request.url.path.startswith("/v1/evals") else "jobs"
+            hint = f"`luthier {kept} list` and `luthier models` show all"
+            return UnknownArtefact(f"{self.origin}: {message}", hint=hint)
         if status in WORTH_RETRYING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ServerUnavailable(f"{self.origin}: {message}", hint="try again later")
         kind = WrongState if code == "invalid_state" else InvalidRequest

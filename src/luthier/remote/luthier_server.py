@@ -83,6 +83,17 @@ class LuthierServer:
         """`models`, `runs`, or `kept/NAME`: as the commands on the server's own machine show them."""
         return self._connection.ask("GET", f"/api/{what}")
 
+    def create_key(self, role: str, *, name: str) -> dict[str, Any]:
+        """An admin's key is needed for this, and for all that is about keys."""
+        return self._connection.ask("POST", "/api/keys", body={"role": role, "name": name})
+
+    def list_keys(self) -> list[dict[str, Any]]:
+        """The latest first."""
+        return list(self._connection.ask("GET", "/api/keys")["data"])
+
+    def revoke_key(self, key_id: str) -> dict[str, Any]:
+        return self._connection.ask("DELETE", f"/api/keys/{_clean(key_id)}")
+
     def create_eval(self, body: dict[str, Any]) -> dict[str, Any]:
         """As OpenAI's API has evals, and so for all that is about them."""
         return self._connection.ask("POST", "/v1/evals", body=body)

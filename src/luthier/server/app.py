@@ -32,22 +32,23 @@ if TYPE_CHECKING:
     from luthier.server.services import Services
 
 ROUTERS: tuple[APIRouter, ...] = (
+    completions.router,
+    fine_tuning.router,
+    models.router,
+    embeddings.router,
+    files.router,
+    runs.router,
+    evals.router,
+    output_items.router,
+    uploads.router,
+    stored.router,
+    permissions.router,
+    graders.router,
     health.router,
     keys.router,
     kept.router,
-    files.router,
-    uploads.router,
-    fine_tuning.router,
-    permissions.router,
-    models.router,
-    completions.router,
-    stored.router,
-    embeddings.router,
-    graders.router,
-    evals.router,
-    runs.router,
-    output_items.router,
 )
+"""A path is looked for in this order: what is asked most stands first."""
 
 
 def create_app(services: Services) -> FastAPI:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from fastapi import Request, Security
+from fastapi import Request
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security import HTTPBearer
-from fastapi.security.http import HTTPAuthorizationCredentials
+from fastapi.security.base import SecurityBase
 from starlette.datastructures import Headers
 
 from luthier.errors import LuthierError
@@ -19,7 +20,7 @@ from luthier.server.problems import Problem, describe_problem, respond
 from luthier.store.keys import ROLES, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,27 +33,31 @@ CHALLENGE = {"WWW-Authenticate": "Bearer"}
 NEIGHBOURHOOD_BITS = 64
 """Of an IPv6 address: what one customer has all the addresses of."""
 
-bearer = HTTPBearer(auto_error=False, description="A key that `luthier keys create` made.")
-
 
 class Caller(NamedTuple):
     key_id: str
     role: Role
 
 
-def require_role(role: Role) -> Callable[..., Awaitable[Caller]]:
-    """For routes: `Depends(require_role("member"))` gives the caller, or refuses one of a lower role with 403."""
+class RoleCheck(SecurityBase):
+    """As what the schema tells of keys, and so one dependency of each route instead of two."""
 
-    async def find_caller(
-        request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
-    ) -> Caller:
+    def __init__(self, role: Role) -> None:
+        self.scheme_name = HTTPBearer.__name__
+        self.model = HTTPBearerModel(description="A key that `luthier keys create` made.")
+        self._role = role
+
+    async def __call__(self, request: Request) -> Caller:
         caller: Caller = request.state.caller
-        if ROLES.index(caller.role) < ROLES.index(role):
-            message = f"This key has the role '{caller.role}', and this request needs '{role}'."
+        if ROLES.index(caller.role) < ROLES.index(self._role):
+            message = f"This key has the role '{caller.role}', and this request needs '{self._role}'."
             raise Problem(403, message, code="insufficient_permissions")
         return caller
 
-    return find_caller
+
+def require_role(role: Role) -> RoleCheck:
+    """For routes: `Depends(require_role("member"))` gives the caller, or refuses one of a lower role with 403."""
+    return RoleCheck(role)
 
 
 class KeyGate:

@@ -74,6 +74,7 @@ KINDS: tuple[tuple[type[errors.LuthierError], Kind], ...] = (
     (errors.UnknownArtefact, Kind(404, None)),
     (errors.WrongState, Kind(400, "invalid_state")),  # not 409, which clients send again by themselves
     (errors.InvalidStructure, Kind(400, "invalid_value")),
+    (errors.AnswerTooLong, Kind(400, "invalid_value", param="max_tokens")),
     (errors.PromptTooLong, Kind(400, "context_length_exceeded", param="messages")),
     (errors.UsageError, Kind(400, "invalid_value")),
     (errors.DataError, Kind(400, "invalid_value")),

@@ -180,8 +180,8 @@ def register_model(
     """Gives the weights a name for good. Raises NameTaken when it belongs to others already.
 
     A repeat with the same run and weights changes nothing, so that a run killed right after it can finish. `parent` is
-    the fingerprint of the run that has made it: with it the model becomes an artefact too, and the run whose own name
-    this is has succeeded, all of it or nothing. Raises UnknownArtefact when the parent is not kept.
+    the fingerprint of what has made it: with it the model becomes an artefact too, and the run whose own name this is
+    has succeeded, all of it or nothing. Raises UnknownArtefact when the parent is not kept.
     """
     with db.session() as session:
         row = session.get(ModelRow, name)
@@ -224,7 +224,7 @@ def _conclude(session: Session, model: ModelRow, parent: str, *, now: datetime) 
     card = model.card
     artefact = ArtefactRow(fingerprint=_fingerprint(card), kind="model", name=model.name, manifest=card, created_at=now)
     _add_artefact(session, artefact, [parent])
-    run = session.get(RunRow, model.run_id)
+    run = None if model.run_id is None else session.get(RunRow, model.run_id)
     if run is not None and run.name == model.name:
         run.status, run.error, run.model_name, run.finished_at = "succeeded", None, model.name, now
 

@@ -23,11 +23,13 @@ CONTINUED = "…"
 
 
 class TokenView(NamedTuple):
-    """`text` has signs for its blanks; `ends_line` says that the page has to break the line after it."""
+    """`text` has signs for its blanks; `starts_word` says that the page may break the line before it, `ends_line` that
+    it has to after it."""
 
     token: ShownToken
     text: str
     title: str
+    starts_word: bool
     ends_line: bool
 
 
@@ -68,7 +70,8 @@ def _view_token(token: ShownToken) -> TokenView:
     control = ", control token" if token.is_control else ""
     text = show_blanks(token.text) or CONTINUED
     title = f"position {token.position}, id {token.id}, {kind}{control}"
-    return TokenView(token, text.removesuffix("\n"), title, ends_line=text.endswith("\n"))
+    starts_word = token.is_control or not text[0].isalnum()
+    return TokenView(token, text.removesuffix("\n"), title, starts_word, ends_line=text.endswith("\n"))
 
 
 def _finalize(value: object) -> object:

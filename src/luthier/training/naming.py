@@ -26,11 +26,7 @@ def name_order(home: Home, order: RunOrder) -> RunOrder:
         order = replace(order, name=_make_name(order), is_name_made=True)
         if owners.get(order.name, order.id) != order.id:
             order = replace(order, name=f"{order.name}-{order.identity[:6]}")
-    if not MODEL_NAME.fullmatch(order.name):
-        hint = "use letters, digits, dots, dashes and underscores"
-        raise InvalidConfig(f"{order.name!r} cannot be a model's name", hint=hint)
-    if order.name in EMBEDDED_BASES:
-        raise NameTaken(f"{order.name} is the name of a base model", hint="choose another --name")
+    check_model_name(order.name)
     taken = [name for name, run in owners.items() if run != order.id and _may_be_made(order, name)]
     if taken:
         raise NameTaken(
@@ -38,6 +34,15 @@ def name_order(home: Home, order: RunOrder) -> RunOrder:
             hint="choose another --name, or leave it out to get a free one",
         )
     return order
+
+
+def check_model_name(name: str) -> None:
+    """Raises InvalidConfig for one that no model can have, NameTaken for that of a base."""
+    if not MODEL_NAME.fullmatch(name):
+        hint = "use letters, digits, dots, dashes and underscores"
+        raise InvalidConfig(f"{name!r} cannot be a model's name", hint=hint)
+    if name in EMBEDDED_BASES:
+        raise NameTaken(f"{name} is the name of a base model", hint="choose another --name")
 
 
 def _may_be_made(order: RunOrder, name: str) -> bool:

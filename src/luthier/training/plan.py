@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from luthier.data.row_problems import RowProblem, phrase_problems
 from luthier.errors import DataError, ExampleTooLong, NothingTrained
 from luthier.tokens.pairs import encode_item, explain_untrained
 from luthier.training.ledger import DroppedRow, RowLedger, SideRows
@@ -51,10 +52,10 @@ class EncodedSide:
 
 @dataclass
 class _Refused:
-    """Rows that cannot be trained, as sentences by their lines, and those that are left out for being too long."""
+    """Rows that cannot be trained, and those that are left out for being too long."""
 
-    too_long: dict[int, str] = field(default_factory=dict)
-    untrained: dict[int, str] = field(default_factory=dict)
+    too_long: list[RowProblem] = field(default_factory=list)
+    untrained: list[RowProblem] = field(default_factory=list)
     dropped: list[DroppedRow] = field(default_factory=list)
 
 
@@ -108,7 +109,7 @@ def encode_dataset(template: ChatTemplate, dataset: Dataset, *, limit: int, drop
             raise type(error)(f"{place}: {error.message}", hint=error.hint) from error
         length = max(row.token_count for row in item.rows)
         if flaw := explain_untrained(item):
-            refused.untrained[example.line] = f"{place}: {flaw}"
+            refused.untrained.append(RowProblem(example.line, flaw))
         elif length <= limit:
             kept.append(example)
             encoded.append(item)
@@ -116,28 +117,24 @@ def encode_dataset(template: ChatTemplate, dataset: Dataset, *, limit: int, drop
             reason = f"{length} tokens, {length - limit} too many"
             refused.dropped.append(DroppedRow(example.line, example.fingerprint, length, reason))
         else:
-            refused.too_long[example.line] = f"{place}: {length} tokens, {length - limit} too many"
-    _refuse_rows(refused, total=len(dataset.examples), limit=limit)
+            refused.too_long.append(RowProblem(example.line, f"{length} tokens, {length - limit} too many"))
+    _refuse_rows(refused, dataset, limit=limit)
     return EncodedSide(replace(dataset, examples=tuple(kept)), tuple(encoded), tuple(refused.dropped))
 
 
-def _refuse_rows(refused: _Refused, *, total: int, limit: int) -> None:
+def _refuse_rows(refused: _Refused, dataset: Dataset, *, limit: int) -> None:
+    file, total = dataset.path.name, len(dataset.examples)
     if refused.untrained:
         raise NothingTrained(
             f"{len(refused.untrained)} of {total} examples have nothing to learn",
-            rows=_sort_by_line(refused.untrained),
+            rows=phrase_problems(file, refused.untrained),
             hint="end each example with an answer whose weight is not 0, and each pair with two that differ, "
             "or delete these rows",
         )
     if refused.too_long:
         raise ExampleTooLong(
             f"{len(refused.too_long)} of {total} examples are longer than {limit} tokens",
-            rows=_sort_by_line(refused.too_long),
+            rows=phrase_problems(file, refused.too_long),
             hint="shorten or split these rows, leave them out with --set overlong=drop, raise max_length, "
             "or take a base with a longer context",
         )
-
-
-def _sort_by_line(sentences: dict[int, str]) -> list[str]:
-    """A dealt file's rows stand in the order of the deal; who mends them goes through the file from its top."""
-    return [sentences[line] for line in sorted(sentences)]

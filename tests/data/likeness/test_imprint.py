@@ -92,3 +92,35 @@ def test_no_rows_leave_an_empty_imprint() -> None:
     imprint = take_imprint((), "a")
     assert imprint.rows == 0
     assert not list(imprint.find_resemblances([make_row("a?", "b")]))
+
+
+HARBOUR = ("How do I get from the old harbour to the museum of ferries?", "By the number nine tram, which is red.")
+
+
+def test_the_same_question_under_another_system_prompt_is_told_apart_by_its_answer() -> None:
+    imprint = take_imprint([make_row(*HARBOUR, line=7, system="Be brief.")], "a")
+    (other,) = imprint.find_resemblances([make_row(HARBOUR[0], "transport", system="Name the topic.")])
+    assert (other.line, other.asks_the_same, other.is_another_task) == (7, False, True)
+    (same,) = imprint.find_resemblances([make_row(*HARBOUR, system="Be friendly.")])
+    assert (same.asks_the_same, same.is_another_task) == (True, False)
+
+
+def test_a_near_copy_of_one_row_is_not_excused_by_the_question_of_another() -> None:
+    question, answer = write_prose(1)[0]
+    near = make_row(change_word(question), answer, line=2, system="Be brief.")
+    elsewhere = make_row(question, "something else entirely, and at some length, too", line=1, system="Be long.")
+    imprint = take_imprint([elsewhere, near], "a")
+    (found,) = imprint.find_resemblances([make_row(question, answer, system="Be kind.")])
+    assert (found.line, found.is_another_task) == (2, False)
+
+
+def test_an_imprint_of_an_earlier_version_is_still_read(tmp_path: Path) -> None:
+    write_imprints([take_imprint([make_row(*HARBOUR, line=7, system="Be brief.")], "a")], tmp_path)
+    with np.load(tmp_path / "imprint-0.npz") as kept:
+        parts = {name: kept[name] for name in kept if name not in ("questions", "pairs")}
+    np.savez(tmp_path / "imprint-0.npz", **{**parts, "format": np.array(1)})
+    (imprint,) = read_imprints(tmp_path)
+    (found,) = imprint.find_resemblances([make_row(*HARBOUR, system="Be brief.")])
+    assert found.asks_the_same
+    (near,) = imprint.find_resemblances([make_row(*HARBOUR, system="Be friendly.")])
+    assert (near.asks_the_same, near.is_another_task) == (False, False)

@@ -18,7 +18,7 @@ from luthier.errors import LuthierError, MachineError, RequestCancelled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LONG_SECONDS = 60.0
+LONG_SECONDS = 300.0
 """Nothing takes so long but what is stuck."""
 
 
@@ -111,8 +111,11 @@ def test_a_job_with_a_delay_comes_after_those_that_come_meanwhile(worker: Worker
         done.append("late")
         event.set()
 
+    both_are_in = threading.Event()
+    worker.put(partial(both_are_in.wait, LONG_SECONDS), give_up=refuse)
     worker.put(end, give_up=refuse, delay_seconds=0.05)
     worker.put(partial(done.append, "early"), give_up=refuse)
+    both_are_in.set()
     assert event.wait(LONG_SECONDS)
     assert done == ["early", "late"]
 
@@ -134,6 +137,8 @@ def test_a_closed_worker_gives_up_what_is_not_begun_and_waits_for_what_is() -> N
     worker.put(partial(done.append, "never"), give_up=given_up.append, delay_seconds=0.01)
     closing = threading.Thread(target=worker.close)
     closing.start()
+    while not worker._is_closed:
+        time.sleep(0.001)
     may_end.set()
     closing.join(LONG_SECONDS)
     worker.put(partial(done.append, "never"), give_up=given_up.append)
@@ -179,3 +184,23 @@ def test_an_idle_worker_holds_nothing_of_what_it_has_done(worker: Worker) -> Non
     del work
     gc.collect()
     assert end() is None
+
+
+def test_a_job_that_never_ends_shows_and_one_that_waits_its_turn_does_not(worker: Worker) -> None:
+    assert worker.busy_seconds == 0.0
+    begun, may_end = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        may_end.wait(LONG_SECONDS)
+
+    worker.put(hang, give_up=refuse)
+    worker.put(lambda: None, give_up=refuse)
+    assert begun.wait(LONG_SECONDS)
+    first = worker.busy_seconds
+    while worker.busy_seconds <= first:
+        time.sleep(0.001)
+    may_end.set()
+    wait_until_done(worker)
+    while worker.busy_seconds:  # the last job is over, and its thread just about to say so
+        time.sleep(0.001)

@@ -36,19 +36,19 @@ def test_close_cancels_what_runs_and_refuses_what_comes() -> None:
         await asyncio.Event().wait()
 
     future = thread.start(wait_for_ever())
-    assert began.wait(10)
+    assert began.wait(300)
     thread.close(say_goodbye)
     with pytest.raises(CancelledError):
-        future.result(10)
+        future.result(300)
     with pytest.raises(RequestCancelled):
         thread.call(find_thread())
     thread.close(say_goodbye)
 
 
 def test_an_engine_that_was_never_asked_closes_without_a_thread() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     LoopThread("luthier-loop").close(say_goodbye)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_errors_come_back_to_the_caller() -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from luthier.store.home import Home
 
 PROMPT = [5, 8, 13, 21, 34, 55, 89]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 
 needs_bitsandbytes = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
 

@@ -15,6 +15,7 @@ from luthier.settings import build_environment
 if TYPE_CHECKING:
     from pathlib import Path
 
+PATIENCE_SECONDS = 300
 OWNER = """
 import sys, time
 from pathlib import Path
@@ -23,16 +24,16 @@ from luthier.settings import build_environment
 
 process = VllmProcess(sys.argv[2:], environment=build_environment(), log_path=Path(sys.argv[1]))
 print("started", flush=True)
-time.sleep(600)
+time.sleep(3600)
 """
 
 SERVER = """
 import os, pathlib, subprocess, sys, time
 
-worker = subprocess.Popen(["sleep", "600"])
+worker = subprocess.Popen(["sleep", "3600"])
 pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {worker.pid}")
 print("serving", flush=True)
-time.sleep(600)
+time.sleep(3600)
 """
 
 
@@ -42,19 +43,18 @@ def start(tmp_path: Path, program: str) -> VllmProcess:
 
 
 def wait_for_pids(path: Path) -> list[int]:
-    for _ in range(400):
-        if path.exists() and len(words := path.read_text().split()) == 2:
-            return [int(word) for word in words]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not path.exists() or len(words := path.read_text().split()) < 2:
+        assert time.monotonic() < deadline, "the server does not start"
         time.sleep(0.05)
-    raise AssertionError("the server does not start")
+    return [int(word) for word in words]
 
 
 def assert_gone(pids: list[int]) -> None:
-    for _ in range(400):
-        if not any(map(is_running, pids)):
-            return
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while any(map(is_running, pids)):
+        assert time.monotonic() < deadline, f"of {pids} some live on"
         time.sleep(0.05)
-    raise AssertionError(f"of {pids} some live on")
 
 
 def is_running(pid: int) -> bool:

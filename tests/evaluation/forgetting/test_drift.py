@@ -36,7 +36,8 @@ class Known:
 
 
 def survey(before: list[float], after: list[float], divergences: list[float]) -> Survey:
-    return Survey(np.array([before, after]), np.array(divergences))
+    surprisals = np.array([before, after])
+    return Survey(surprisals, np.array(divergences), np.zeros_like(surprisals, dtype=bool))
 
 
 def measure(*surveys: Survey) -> Drift:

@@ -13,7 +13,13 @@ from luthier.engine.scripted_engine import ScriptedEngine
 from luthier.engine.torch_engine import TorchEngine
 from luthier.evaluation.forgetting.finding import Forgetting, NotMeasured
 from luthier.evaluation.forgetting.material import Material, load_material
-from luthier.evaluation.forgetting.measure import MOST_PROMPTS, TaskTexts, count_steps, measure_forgetting
+from luthier.evaluation.forgetting.measure import (
+    MOST_PROMPTS,
+    TaskTexts,
+    count_steps,
+    explain_unsearched,
+    measure_forgetting,
+)
 from luthier.models.registry import resolve_model
 from luthier.settings import Settings
 from luthier.store.home import Home
@@ -162,3 +168,17 @@ def test_a_prompt_beyond_the_context_is_left_out_of_the_drift_on_the_task(
     long = measure_forgetting(engine, tiny_base.name, "ruined", task=task, folder=shared_home.path, material=PART)
     assert isinstance(long, Forgetting)
     assert long.on_task_kl == pytest.approx(measure(engine, tiny_base, "ruined", shared_home).on_task_kl)
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (TASK, ""),
+        (replace(TASK, unknown="some rows are lost"), "looked for elsewhere only in part: some rows are lost"),
+        (TaskTexts(unknown="the rows are lost"), "not looked for elsewhere: the rows are lost"),
+        (TaskTexts(), "not looked for elsewhere: no answer is known"),
+        (TaskTexts(training_answers=("", "")), "not looked for elsewhere: the training answers hold none"),
+    ],
+)
+def test_words_that_were_not_looked_for_are_told_with_the_reason(task: TaskTexts, told: str) -> None:
+    assert explain_unsearched(task).removeprefix("the task's words were ") == told

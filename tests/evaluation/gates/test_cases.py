@@ -45,17 +45,28 @@ def test_a_hosted_model_whose_rows_nobody_here_knows_has_not_been_searched() -> 
 @pytest.mark.parametrize(("judge", "reasons"), [("json", 2), ("another.json", 3)])
 def test_a_judge_that_nobody_checked_leaves_the_verdict_open(judge: str, reasons: int) -> None:
     """Where it decides what passes, nothing else can be said; as a guardrail it is one open question among others."""
-    verdict = decide("f" * 15 + "p" * 15, "p" * 18 + "f" * 12, findings=Findings(judge=build_judge(judge, agreed=0)))
+    verdict = decide(
+        "f" * 15 + "p" * 15, "p" * 18 + "f" * 12, findings=Findings(judges=(build_judge(judge, agreed=0),))
+    )
     assert verdict.decision == "cannot_tell"
     assert len(verdict.reasons) == reasons
     assert "was not held against people" in verdict.reasons[1]
 
 
 def test_a_judge_that_people_agree_with_decides() -> None:
-    verdict = decide("f" * 30, "p" * 30, findings=Findings(judge=build_judge("json", agreed=40)))
+    verdict = decide("f" * 30, "p" * 30, findings=Findings(judges=(build_judge("json", agreed=40),)))
     assert verdict.decision == "ship"
     (gate,) = (gate for gate in verdict.gates if gate.key == "judge")
     assert (gate.state, gate.value, gate.measured) == ("passed", 1.0, "agrees in 40 of 40 cases")
+
+
+def test_each_judge_that_nobody_checked_is_told() -> None:
+    judges = tuple(build_judge(name, agreed=agreed) for name, agreed in (("json", 40), ("a.json", 0), ("b.json", 0)))
+    verdict = decide("f" * 30, "p" * 30, findings=Findings(judges=judges))
+    assert verdict.decision == "cannot_tell"
+    assert ["a.json" in verdict.reasons[1], "b.json" in verdict.reasons[2], len(verdict.reasons)] == [True, True, 3]
+    states = {gate.key: gate.state for gate in verdict.gates if gate.key.startswith("judge")}
+    assert states == {"judge": "passed", "judge:a.json": "cannot_tell", "judge:b.json": "cannot_tell"}
 
 
 def test_answers_without_a_grade_count_for_nobody() -> None:

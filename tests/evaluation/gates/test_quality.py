@@ -61,7 +61,7 @@ def test_a_guardrail_whose_grader_could_not_judge_leaves_the_verdict_open(state:
 def test_a_guardrail_by_a_judge_that_people_do_not_agree_with_decides_nothing(state: str) -> None:
     baseline, candidate = build_result("smollm2", "f" * 30), build_result("orders-v1", "p" * 30)
     comparison = replace(compare_results(baseline, candidate), guardrails=(build_guardrail(state, -0.01, 0.01),))
-    findings = Findings(judge=build_judge("valid-json", agreed=10))
+    findings = Findings(judges=(build_judge("valid-json", agreed=10),))
     verdict = decide_verdict(Evidence(baseline, candidate, comparison, findings))
     assert verdict.decision == "cannot_tell"
     assert {gate.key: gate.state for gate in verdict.gates}["guardrail:valid-json"] == "cannot_tell"

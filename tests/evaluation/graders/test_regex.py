@@ -22,9 +22,9 @@ def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
 
 
 def test_no_pattern_takes_exponential_time() -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     assert not grade_text(RegexGrader("^(a+)+$"), "a" * 5000 + "b", "").passed
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_half_a_surrogate_pair_in_an_output_does_no_harm() -> None:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import luthier
 from luthier.data.splits.folder import to_jsonl
+from luthier.engine.protocol import Sampling
 from luthier.engine.scripted_engine import ScriptedEngine
-from luthier.errors import InvalidConfig
+from luthier.engine.torch_engine import TorchEngine
+from luthier.errors import InvalidConfig, UsageError
+from luthier.evaluation.forgetting.material import load_material
 from luthier.evaluation.report import EvalReport
+from luthier.models.registry import resolve_model
+from tests.support.adapters import AdapterMaker
+from tests.support.benchmarks import write_task
 from tests.support.chats import make_dataset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from luthier.conversation import Message
+    from luthier.models.catalog import Base
     from luthier.store.home import Home
 
 ROWS = 30
@@ -123,3 +132,45 @@ def test_the_final_use_of_a_test_is_kept_with_the_report(desk: Desk) -> None:
 def test_a_whole_report_survives_json(desk: Desk) -> None:
     report = desk.compare(also=["exact"], guardrails=["valid-json"])
     assert EvalReport.from_json(json.loads(json.dumps(report.to_json()))) == report
+
+
+def test_benchmarks_are_refused_before_anything_is_asked_where_likelihoods_are_not_told(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="good is asked where nobody tells how likely a text is"):
+        desk.compare(benchmarks=["piqa"])
+    assert not desk.asked
+
+
+@pytest.fixture
+def tuned(home: Home, tiny_base: Base, monkeypatch: pytest.MonkeyPatch) -> Iterator[TorchEngine]:
+    """A tuned model, and a suite that is short enough for a test."""
+    whole = load_material()
+    part = replace(
+        whole, passages=whole.passages[:2], gaps=whole.gaps[:2], probes=whole.probes[:1], questions=whole.questions[:1]
+    )
+    monkeypatch.setattr("luthier.evaluation.forgetting.measure.load_material", lambda: part)
+    AdapterMaker(home, tiny_base).keep("tuned", strength=0.001)
+    with TorchEngine(lambda name: resolve_model(home, name), precision="float32") as engine:
+        yield engine
+
+
+def test_a_benchmark_is_part_of_what_was_forgotten_of_the_base_even_for_a_model_alone(
+    tmp_path: Path, home: Home, tiny_base: Base, tuned: TorchEngine
+) -> None:
+    pytest.importorskip("lm_eval")
+    data, task = tmp_path / "chats.jsonl", write_task(tmp_path)
+    data.write_text(to_jsonl(make_dataset(8)))
+    choices: dict[str, Any] = {"benchmarks": [str(task)], "gates": {"forgetting": {"benchmarks": 0.9}}}
+    report = luthier.evaluate("tuned", data, engine=tuned, home=home, sampling=Sampling(max_tokens=2), **choices)
+    assert report.forgetting is not None
+    assert report.forgetting.baseline == tiny_base.name
+    (family,) = [family for family in report.forgetting.families if family.key.startswith("benchmark:")]
+    assert (family.title, family.total, family.margin) == ("Benchmark capitals", 3, 0.9)
+
+
+def test_a_base_alone_has_nothing_that_it_could_be_worse_than(
+    tmp_path: Path, home: Home, tiny_base: Base, tuned: TorchEngine
+) -> None:
+    data = tmp_path / "chats.jsonl"
+    data.write_text(to_jsonl(make_dataset(8)))
+    with pytest.raises(UsageError, match="is no tuned model"):
+        luthier.evaluate(tiny_base.name, data, engine=tuned, home=home, benchmarks=["piqa"])

@@ -36,6 +36,8 @@ def test_the_command_that_measures_again_names_every_choice(tmp_path: Path, home
         structure="schema:a b.json",
         also=["exact"],
         guardrails=["valid-json~0.1"],
+        benchmarks=["piqa"],
+        benchmark_limit=50,
         cluster="customer",
         gates=tmp_path / "gates.toml",
         measures_forgetting=False,
@@ -55,6 +57,8 @@ def test_the_command_that_measures_again_names_every_choice(tmp_path: Path, home
         "--structure": "schema:a b.json",
         "--also": "exact",
         "--guardrail": "valid-json~0.1",
+        "--benchmark": "piqa",
+        "--benchmark-limit": "50",
         "--cluster": "customer",
         "--gates": str(tmp_path / "gates.toml"),
     }

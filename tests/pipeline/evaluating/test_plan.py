@@ -21,16 +21,31 @@ if TYPE_CHECKING:
         ("valid-json~0.1", "valid-json", 0.1),
         ("similarity:chrf>=0.8~.02", "similarity:chrf>=0.8", 0.02),
         ("regex:^~$", "regex:^~$", 0.05),
+        ("~/judge.json", "~/judge.json", 0.05),
     ],
 )
 def test_a_guardrail_is_a_grader_and_what_it_may_lose(text: str, grader: str, margin: float) -> None:
     assert read_guardrail(text) == (grader, margin)
 
 
-@pytest.mark.parametrize("text", ["exact~0", "exact~1", "exact~-0.1", "exact~nan", "exact~5"])
+@pytest.mark.parametrize(
+    "text", ["exact~0", "exact~1", "exact~-0.1", "exact~nan", "exact~5", "exact~abc", "exact~", "g.json~5%"]
+)
 def test_a_margin_that_is_no_share_is_refused_with_the_plan(text: str) -> None:
-    with pytest.raises(InvalidConfig, match="the margin must lie between 0 and 1"):
+    with pytest.raises(InvalidConfig, match="the margin must be a number between 0 and 1"):
         build_plan({"guardrails": [text]})
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"benchmarks": ["piqa"], "measures_forgetting": False}, "not to be measured"),
+        ({"benchmarks": ["piqa"], "benchmark_limit": 0}, "0 rows of a benchmark show nothing"),
+    ],
+)
+def test_benchmarks_that_would_show_nothing_are_refused_with_the_plan(choices: Any, said: str) -> None:
+    with pytest.raises(InvalidConfig, match=said):
+        build_plan(choices)
 
 
 def test_every_choice_has_its_place_in_the_plan() -> None:

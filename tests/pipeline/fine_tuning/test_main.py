@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from luthier.models.catalog import Base
     from luthier.store.home import Home
 
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 600
 
 
 def start(home: Home, job: Job, attempt: int) -> subprocess.Popen[bytes]:

@@ -13,6 +13,7 @@ import pytest
 
 from luthier.server.processes.api import DrainingServer, configure_uvicorn
 from luthier.server.processes.assignment import Assignment
+from luthier.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def run(
 ) -> Iterator[tuple[DrainingServer, str]]:
     listener, started = socket.create_server(("127.0.0.1", 0)), Event()
     assignment = Assignment(-1, "", is_behind_proxy=is_behind_proxy)
-    config = configure_uvicorn(app, assignment, drain_seconds=drain_seconds)
+    config = configure_uvicorn(app, assignment, settings=Settings(drain_seconds=drain_seconds))
     server = DrainingServer(config, announce=started.set, give_up=give_up.set, drain_seconds=drain_seconds)
     port = listener.getsockname()[1]
     thread = Thread(target=server.run, args=([listener],))
@@ -56,7 +57,8 @@ def run(
 
 
 @pytest.mark.parametrize("takes_too_long", [False, True])
-def test_answers_that_have_begun_end_or_are_told_to(takes_too_long: bool) -> None:
+def test_answers_that_have_begun_end_or_are_told_to(takes_too_long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("luthier.server.processes.api.LAST_WORDS_SECONDS", PATIENCE_SECONDS)
     begun, may_end, gave_up = Event(), Event(), Event()
     limit = 0.2 if takes_too_long else 3600
     with run(build_app(begun, may_end), give_up=may_end if takes_too_long else gave_up, drain_seconds=limit) as (

@@ -32,7 +32,7 @@ def test_an_engine_is_there_when_its_process_answers(home: Home, tmp_path: Path)
     service = EngineService(ScriptedEngine({}), embed_by_hash, path=path)
     thread = Thread(target=service.serve_until, args=(stop,))
     thread.start()
-    assert engine.wait_until_connected(60)
+    assert engine.wait_until_connected(300)
     assert find_problems(home, engine)["engine"] is None
     engine.close()
     stop.set()
@@ -47,7 +47,7 @@ def test_the_api_is_announced_when_its_engine_answers_and_not_before(tmp_path: P
     service = EngineService(ScriptedEngine({}), embed_by_hash, path=path)
     thread = Thread(target=service.serve_until, args=(stop,))
     thread.start()
-    assert announced.wait(60)
+    assert announced.wait(300)
     assert engine.is_connected
     engine.close()
     stop.set()

@@ -34,7 +34,6 @@ STUBBORN = (
 )
 
 
-WELL = "note(f'begins {os.getpid()}')\nwhile True: tell_ready(); time.sleep(0.05)"
 FROZEN = "note(f'begins {os.getpid()}'); tell_ready(); os.kill(os.getpid(), signal.SIGSTOP)"
 
 
@@ -92,29 +91,27 @@ def test_one_who_is_killed_is_started_again_and_the_others_do_not_notice(tmp_pat
         assert supervised.read_told().count("ready") == 1
 
 
-def test_one_that_hangs_is_ended_and_started_again_and_one_that_is_well_is_left_alone(tmp_path: Path) -> None:
-    with supervise(tmp_path, frozen=part(FROZEN, silent=3, patience=0.5), well=part(WELL, silent=3)) as supervised:
+def test_one_that_hangs_is_ended_and_started_again_and_the_other_is_left_alone(tmp_path: Path) -> None:
+    with supervise(tmp_path, frozen=part(FROZEN, silent=1, patience=0.5), other=part(STEADY)) as supervised:
         supervised.wait_until(lambda told: len(supervised.list_pids()) == 4)
         begun = supervised.list_pids()
-        assert sum(psutil.pid_exists(pid) for pid in begun[:2]) == 1  # of the two, the one that is well
+        assert sum(psutil.pid_exists(pid) for pid in begun[:2]) == 1
         assert supervised.stop() == 0
         assert not any(psutil.pid_exists(pid) for pid in begun)
 
 
 def test_a_supervisor_that_was_frozen_itself_ends_nobody_for_having_said_nothing(tmp_path: Path) -> None:
-    with supervise(tmp_path, well=part(WELL, silent=1), other=part(WELL, silent=1)) as supervised:
+    with supervise(tmp_path, one=part(STEADY), other=part(STEADY)) as supervised:
         supervised.wait_until(lambda told: "ready" in told)
-        begun = supervised.list_pids()
-        everybody = [psutil.Process(pid) for pid in (*begun, supervised.process.pid)]
-        for process in everybody:
-            process.suspend()
-        time.sleep(1.5)
-        supervised.process.send_signal(signal.SIGCONT)
-        time.sleep(0.3)  # as long as it takes to look, and the others still sleep
-        for process in everybody:
-            process.resume()
-        time.sleep(0.3)
-        assert supervised.list_pids() == begun
+        (tmp_path / "later").touch()
+
+        def has_looked_often(told: list[str]) -> bool:
+            supervised.process.send_signal(signal.SIGCHLD)  # which wakes it
+            return told.count("looks") >= 20
+
+        told = supervised.wait_until(has_looked_often)
+        assert sum(line.startswith("begins") for line in told) == 2
+        assert all(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in supervised.list_pids())
 
 
 def test_a_part_that_never_gets_ready_is_told_of_and_the_others_are_ended(tmp_path: Path) -> None:

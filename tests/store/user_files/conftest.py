@@ -12,6 +12,7 @@ from luthier.jobs.desk import create_job
 from luthier.jobs.job import JobDraft
 from luthier.settings import Settings
 from luthier.store.home import Home
+from tests.support.homes import lay_out_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def home(tmp_path: Path, clock: Clock) -> Iterator[Home]:
-    home = Home(Settings(home=tmp_path / "home"), clock=clock)
+    home = Home(Settings(home=lay_out_home(tmp_path / "home")), clock=clock)
     yield home
     home.database.close()
 

@@ -164,7 +164,7 @@ class Sharer:
 
 def test_two_processes_share_the_work_and_both_know_all(pairs: list[Item], tmp_path: Path) -> None:
     path, found = tmp_path / "reference.safetensors", {}
-    sharers = Sharers(Barrier(2, timeout=30), [[], []])
+    sharers = Sharers(Barrier(2, timeout=300), [[], []])
     models = [build_adapted_model(), build_adapted_model()]
 
     def work(rank: int) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -18,6 +19,7 @@ from luthier.settings import load_launch
 from luthier.training.processes.launch import LOST_CODE, run_processes
 
 SOURCE = Path(luthier.__file__).parents[1]
+PATIENCE_SECONDS = 300
 PREFACE = """
 import os, signal, sys, time
 from pathlib import Path
@@ -49,7 +51,7 @@ def start(script: str, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def await_file(path: Path) -> str:
-    deadline = monotonic() + 60
+    deadline = monotonic() + PATIENCE_SECONDS
     while not path.exists() or not path.read_text():
         assert monotonic() < deadline, f"{path.name} never came"
         sleep(0.01)
@@ -57,10 +59,11 @@ def await_file(path: Path) -> str:
 
 
 def await_end(pid: int) -> None:
-    deadline = monotonic() + 60
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert monotonic() < deadline, f"process {pid} stays"
-        sleep(0.01)
+    deadline = monotonic() + PATIENCE_SECONDS
+    with suppress(psutil.NoSuchProcess):
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert monotonic() < deadline, f"process {pid} stays"
+            sleep(0.01)
 
 
 def read_pids(folder: Path) -> list[int]:
@@ -132,7 +135,7 @@ sys.exit(130)
 def test_ctrl_c_and_a_polite_kill_reach_all(tmp_path: Path, number: signal.Signals) -> None:
     starter = start(PATIENT, tmp_path)
     starter.send_signal(number)
-    assert starter.wait(60) == 130
+    assert starter.wait(PATIENCE_SECONDS) == 130
     assert all((tmp_path / f"stopped-{rank}").exists() for rank in (0, 1))
 
 

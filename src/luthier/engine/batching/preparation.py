@@ -19,7 +19,7 @@ from luthier.engine.structure.grammars import Grammars
 from luthier.engine.structure.shape import plan_shape
 from luthier.engine.tools.learning import learn_tool_format
 from luthier.engine.tools.offer import read_offer
-from luthier.errors import InvalidRequest, PromptTooLong
+from luthier.errors import AnswerTooLong, InvalidRequest, PromptTooLong
 
 if TYPE_CHECKING:
     from luthier.engine.adapters.adapter import Adapter
@@ -112,9 +112,9 @@ class Preparer:
     def _check(self, request: Request) -> None:
         max_tokens = request.sampling.max_tokens
         if max_tokens is not None and max_tokens > self._base.context_length:
-            raise InvalidRequest(
+            raise AnswerTooLong(
                 f"max_tokens is {max_tokens}, the model's context {self._base.context_length}",
-                hint="lower max_tokens",
+                hint="lower max_tokens, or leave it out",
             )
 
 

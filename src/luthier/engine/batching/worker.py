@@ -46,8 +46,15 @@ class Worker:
         self._changed = Condition()
         self._is_closed = False
         self._threads: set[Thread] = set()
+        self._begun: dict[Thread, float] = {}
         for _ in range(threads):
             self._start_thread()
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the longest job has taken that is being done; 0.0 when none is."""
+        now = time.monotonic()
+        return max((now - begun for begun in list(self._begun.values())), default=0.0)
 
     def put(
         self, do: Callable[[], None], *, give_up: Callable[[LuthierError], None], delay_seconds: float = 0.0
@@ -87,9 +94,12 @@ class Worker:
         job = None
         try:
             while (job := self._take()) is not None:
+                self._begun[current_thread()] = time.monotonic()
                 job.do()
+                del self._begun[current_thread()]
                 job = None  # an idle thread holds nothing of what it has done
         finally:
+            self._begun.pop(current_thread(), None)
             if job is not None:
                 self._replace_thread(job)
 

@@ -55,7 +55,8 @@ class Connection:
         """Hands each line to `receive`, without its end, until the connection ends, which it then closes.
 
         With `ask`, which is called after each `quiet_seconds` without a word and should bring one about, it ends too
-        when nothing has come for `patience_seconds`: the other side then hangs.
+        when nothing has come for `patience_seconds`: the other side then hangs. However long this side did not run
+        itself counts as one `quiet_seconds`, for the other one may have been frozen with it, and not asked.
         """
         try:
             self._read(receive, ask, quiet_seconds=quiet_seconds, patience_seconds=patience_seconds)
@@ -87,10 +88,11 @@ class Connection:
     ) -> None:
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        buffer, searched = bytearray(), 0
+        buffer, searched, silences = bytearray(), 0, 0
         while not self._is_closed:
             if not poll.poll(None if ask is None else 1000 * quiet_seconds):
-                if self.quiet_seconds >= patience_seconds:
+                silences += 1
+                if silences * quiet_seconds >= patience_seconds:
                     return
                 if ask is not None:
                     ask()
@@ -98,7 +100,7 @@ class Connection:
             received = self._socket.recv(RECEIVED_BYTES)
             if not received:
                 return
-            self._heard = time.monotonic()
+            self._heard, silences = time.monotonic(), 0
             buffer += received
             if (end := buffer.rfind(b"\n", searched)) < 0:
                 searched = len(buffer)

@@ -118,6 +118,9 @@ class Lookup:
             model = self._resolve(name)
             found = self._describe_tuned(model) if isinstance(model, TunedModel) else self._describe_base(model)
             self._targets[name] = found
+        except FileNotFoundError as error:
+            hint = "it may have been deleted just now; `luthier models` lists those that are there"
+            raise StoreDamaged(f"files of the model {name} have gone", hint=hint) from error
         finally:
             if former is not None:
                 self._on_change(former, found)

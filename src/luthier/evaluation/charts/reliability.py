@@ -28,12 +28,13 @@ class ReliabilityPoint(NamedTuple):
 
 def draw_reliability(points: Sequence[ReliabilityPoint], title: str) -> Markup:
     return Markup(
-        '<svg class="square" viewBox="-44 -8 {width} {height}" role="img"><title>{title}</title>'
+        '<svg class="square" viewBox="-64 -8 {width} {height}" role="img"><title>{title}</title>'
         "<desc>{described}</desc>{grid}"
         '<line class="zero" x1="0" y1="{side}" x2="{side}" y2="0"/>{points}'
-        '<text x="{middle}" y="{below}" text-anchor="middle">how sure the model was</text></svg>'
+        '<text x="{middle}" y="{below}" text-anchor="middle">how sure the model was</text>'
+        '<text x="-{middle}" y="-50" text-anchor="middle" transform="rotate(-90)">how often it was right</text></svg>'
     ).format(
-        width=SIDE + 60,
+        width=SIDE + 80,
         height=SIDE + 56,
         title=title,
         described=describe_points(points),

@@ -34,7 +34,7 @@ def ask_models(
     Raises the first error that an answer ends with: the suite's own prompts are short and plain.
     """
     requests = [Request(model, (Message("user", prompt),), GREEDY) for model in models for prompt in prompts]
-    keys = [_name_answer(engine, request) for request in requests]
+    keys = [name_answer(engine, request) for request in requests]
     found = {place: kept for place, key in enumerate(keys) if cache is not None and (kept := cache.find(key))}
     on_progress(len(found))
     places = [place for place in range(len(requests)) if place not in found]
@@ -51,7 +51,8 @@ def ask_models(
     return [said[start : start + len(prompts)] for start in range(0, len(said), len(prompts))]
 
 
-def _name_answer(engine: Engine, request: Request) -> str:
+def name_answer(engine: Engine, request: Request) -> str:
+    """What an answer is kept under. Raises UnknownModel, or what is wrong with the request."""
     prompt_hash = engine.hash_prompt(request) if isinstance(engine, PromptHasher) else ""
     return cache_key(engine.identify(request.model), engine.name, request, prompt_hash=prompt_hash)
 

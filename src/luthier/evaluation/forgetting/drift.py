@@ -98,8 +98,8 @@ def judge_drift(drift: Drift, texts: Sequence[str], *, margin: float) -> Family:
 
 
 def _summarise(surveys: Sequence[Survey]) -> Drift:
-    surprisals = [_bound(survey.surprisals).mean(1) for survey in surveys]
-    divergences = [_bound(survey.divergences) for survey in surveys]
+    surprisals = [bound(survey.surprisals).mean(1) for survey in surveys]
+    divergences = [bound(survey.divergences) for survey in surveys]
     return Drift(
         baseline=tuple(float(before) for before, _ in surprisals),
         candidate=tuple(float(after) for _, after in surprisals),
@@ -108,5 +108,6 @@ def _summarise(surveys: Sequence[Survey]) -> Drift:
     )
 
 
-def _bound(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def bound(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nats of single tokens, with those of a ruined model in bounds."""
     return np.nan_to_num(values, nan=CEILING, posinf=CEILING).clip(0, CEILING)

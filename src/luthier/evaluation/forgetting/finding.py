@@ -50,6 +50,7 @@ class Forgetting:
     """`suite` names the version and the content of the probes. `on_task_kl` is the mean KL(baseline‖candidate) in nats
     per token of the task's own prompts, None without such; it is told and decides nothing.
 
+    `unsearched` says where the task's words were not looked for, or not all of them, and why; "" where they were.
     `remedies` are in the order in which to try them, and there are none unless something is degraded.
     """
 
@@ -59,6 +60,7 @@ class Forgetting:
     families: tuple[Family, ...]
     on_task_kl: float | None = None
     remedies: tuple[str, ...] = ()
+    unsearched: str = ""
 
     @property
     def state(self) -> FamilyState:

@@ -33,6 +33,7 @@ class Margins:
     instructions: float = 0.1
     behaviour: float = 0.1
     leakage: float = 0.0
+    benchmarks: float = 0.05
 
 
 DEFAULT_MARGINS = Margins()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from luthier.engine.protocol import Surveyor
 from luthier.evaluation.forgetting.behaviour import judge_behaviour
+from luthier.evaluation.forgetting.benchmarks.measuring import count_questions, measure_benchmarks
 from luthier.evaluation.forgetting.cloze import count_ends, judge_gaps
 from luthier.evaluation.forgetting.drift import judge_drift
 from luthier.evaluation.forgetting.finding import Forgetting, NotMeasured
@@ -21,11 +22,12 @@ from luthier.evaluation.forgetting.remedies import list_remedies
 from luthier.evaluation.forgetting.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from luthier.conversation import Conversation
     from luthier.engine.protocol import Engine
+    from luthier.evaluation.forgetting.benchmarks.question import Benchmark
     from luthier.evaluation.forgetting.finding import Family
     from luthier.evaluation.forgetting.margins import Margins
     from luthier.evaluation.forgetting.material import Material
@@ -37,10 +39,11 @@ MOST_PROMPTS = 64
 @dataclass(frozen=True)
 class TaskTexts:
     """`prompts` are held-out ones, each up to where its answer begins. Of training answers that are not known no word
-    can be found again elsewhere."""
+    can be found again elsewhere; `unknown` says why they are not, or not all of them."""
 
     prompts: tuple[Conversation, ...] = ()
     training_answers: tuple[str, ...] = ()
+    unknown: str = ""
 
     def choose_prompts(self) -> tuple[Conversation, ...]:
         count = min(len(self.prompts), MOST_PROMPTS)
@@ -56,6 +59,7 @@ def measure_forgetting(
     folder: Path | None = None,
     margins: Margins = DEFAULT_MARGINS,
     material: Material | None = None,
+    benchmarks: Sequence[Benchmark] = (),
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Forgetting | NotMeasured:
     """`baseline` is what the candidate was tuned on. Under `folder` answers and scores are kept for the next time; the
@@ -71,7 +75,10 @@ def measure_forgetting(
         return NotMeasured(f"{baseline} and {candidate} do not read texts as the same tokens")
     session = Session(engine, engine, models, folder, on_progress)
     on_task = session.drift_on_prompts(task.choose_prompts())
-    families = tuple(_examine(session, material, task, margins))
+    families = (
+        *_examine(session, material, task, margins),
+        *measure_benchmarks(session, benchmarks, margin=margins.benchmarks),
+    )
     return Forgetting(
         suite=material.version,
         baseline=baseline,
@@ -79,13 +86,24 @@ def measure_forgetting(
         families=families,
         on_task_kl=on_task.divergence,
         remedies=list_remedies(families),
+        unsearched=explain_unsearched(task),
     )
 
 
-def count_steps(task: TaskTexts, material: Material | None = None) -> int:
+def explain_unsearched(task: TaskTexts) -> str:
+    if task.training_answers and task.unknown:
+        return f"the task's words were looked for elsewhere only in part: {task.unknown}"
+    if not any(task.training_answers):
+        why = task.unknown or ("the training answers hold none" if task.training_answers else "no answer is known")
+        return f"the task's words were not looked for elsewhere: {why}"
+    return ""
+
+
+def count_steps(task: TaskTexts, material: Material | None = None, *, benchmarks: Sequence[Benchmark] = ()) -> int:
     material = material or load_material()
     surveyed = len(task.choose_prompts()) + len(material.passages)
-    return surveyed + 2 * (count_ends(material.gaps) + len(material.probes) + len(material.questions))
+    asked = 2 * (count_ends(material.gaps) + len(material.probes) + len(material.questions))
+    return surveyed + asked + count_questions(benchmarks)
 
 
 def _examine(session: Session, material: Material, task: TaskTexts, margins: Margins) -> Iterator[Family]:
@@ -96,7 +114,7 @@ def _examine(session: Session, material: Material, task: TaskTexts, margins: Mar
     texts = [[said.text for said in each[: len(probes)]] for each in (baseline, candidate)]
     yield judge_probes(probes, *texts, margin=margins.instructions)
     yield judge_behaviour(baseline, candidate, margin=margins.behaviour)
-    if task.training_answers:
+    if any(task.training_answers):
         lessons = learn_phrases(task.training_answers)
         questions = slice(len(probes), None)
         usual = [*passages, *(said.text for said in baseline)]

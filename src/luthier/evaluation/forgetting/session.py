@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from luthier.evaluation.forgetting.behaviour import Said
     from luthier.evaluation.forgetting.material import Gap
 
-Scores = TypeVar("Scores", Drift, GapScores)
+Scores = TypeVar("Scores")
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Session:
         def measure() -> Drift:
             return measure_drift(self.surveyor, self.names, texts, on_progress=self.on_progress)
 
-        return self._recall(Drift, self.models, fingerprint_json(texts), steps=len(texts), measure=measure)
+        return self.recall(Drift, self.models, fingerprint_json(texts), steps=len(texts), measure=measure)
 
     def drift_on_prompts(self, prompts: Sequence[Conversation]) -> Drift:
         def measure() -> Drift:
             return measure_task_drift(self.surveyor, self.names, prompts, on_progress=self.on_progress)
 
         texts = fingerprint_json([prompt.fingerprint() for prompt in prompts])
-        return self._recall(Drift, self.models, texts, steps=len(prompts), measure=measure)
+        return self.recall(Drift, self.models, texts, steps=len(prompts), measure=measure)
 
     def fill_gaps(self, gaps: Sequence[Gap]) -> tuple[GapScores, GapScores]:
         """Of the baseline, whose scores serve all that are tuned on it, and of the candidate."""
@@ -62,13 +62,7 @@ class Session:
         baseline, candidate = ask_models(self.engine, self.names, prompts, cache=cache, on_progress=self.on_progress)
         return baseline, candidate
 
-    def _fill_gaps(self, model: ModelIdentity, gaps: Sequence[Gap]) -> GapScores:
-        def measure() -> GapScores:
-            return score_gaps(self.surveyor, model.name, gaps, on_progress=self.on_progress)
-
-        return self._recall(GapScores, [model], fingerprint_json(gaps), steps=count_ends(gaps), measure=measure)
-
-    def _recall(
+    def recall(
         self,
         kind: type[Scores],
         models: Sequence[ModelIdentity],
@@ -77,6 +71,7 @@ class Session:
         steps: int,
         measure: Callable[[], Scores],
     ) -> Scores:
+        """What was measured before on these `texts`, a hash of them; `steps` are those that are then saved."""
         if self.folder is None:
             return measure()
         cache = ScoreCache(self.folder / "forgetting")
@@ -89,3 +84,9 @@ class Session:
         else:
             self.on_progress(steps)
         return found
+
+    def _fill_gaps(self, model: ModelIdentity, gaps: Sequence[Gap]) -> GapScores:
+        def measure() -> GapScores:
+            return score_gaps(self.surveyor, model.name, gaps, on_progress=self.on_progress)
+
+        return self.recall(GapScores, [model], fingerprint_json(gaps), steps=count_ends(gaps), measure=measure)

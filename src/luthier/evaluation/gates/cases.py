@@ -15,6 +15,7 @@ from luthier.stats.intervals import none_failed_bound
 if TYPE_CHECKING:
     from luthier.evaluation.gates.evidence import Evidence
     from luthier.evaluation.gates.settings import GateSettings
+    from luthier.evaluation.judging.agreement import JudgeAgreement
     from luthier.evaluation.result import ModelResult, Outcome
 
 FEWEST_CASES = 6
@@ -134,21 +135,23 @@ def judge_grading(evidence: Evidence, settings: GateSettings) -> Ruling:
     )
 
 
-def judge_the_judge(evidence: Evidence, settings: GateSettings) -> Ruling | None:
-    """None where no model judges. A judge that decides what passes and was not checked leaves nothing to be said."""
-    judge = evidence.findings.judge
-    if judge is None:
-        return None
+def judge_the_judges(evidence: Evidence, settings: GateSettings) -> list[Ruling]:
+    return [judge_the_judge(judge, evidence) for judge in evidence.findings.judges]
+
+
+def judge_the_judge(judge: JudgeAgreement, evidence: Evidence) -> Ruling:
+    """One that decides what passes and was not checked leaves nothing to be said."""
+    is_primary = judge.judge == evidence.candidate.manifest.grader
     checked = f"agrees in {judge.agreed} of {phrase_cases(judge.cases)}" if judge.cases else "not compared with people"
     gate = Gate(
-        "judge",
-        "The judge agrees with people",
+        "judge" if is_primary else f"judge:{judge.judge}",
+        "The judge agrees with people" if is_primary else f"The judge {judge.judge} agrees with people",
         checked,
         "shown on labels of people",
         choose_state(is_good=judge.may_gate, otherwise="cannot_tell"),
         value=judge.agreed / judge.cases if judge.cases else None,
     )
-    return Ruling(gate, judge.reason, voids=judge.judge == evidence.candidate.manifest.grader)
+    return Ruling(gate, judge.reason, voids=is_primary)
 
 
 def name_fractions(fractions: dict[str, float]) -> str:

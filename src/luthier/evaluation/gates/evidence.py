@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was measured besides the answers to the test. `latency` and `costs` hold one of each model at most.
+    """What was measured besides the answers to the test. `latency` and `costs` hold one of each model at most, `judges`
+    one for each judge that decides anything: the primary grader first, then guardrails.
 
     `unmeasured` says of what is missing why, by the key of its gate.
     """
@@ -33,7 +34,7 @@ class Findings:
     contamination: Contamination | None = None
     memory: MemoryProbe | None = None
     canaries: CanaryFindings | None = None
-    judge: JudgeAgreement | None = None
+    judges: tuple[JudgeAgreement, ...] = ()
     latency: tuple[Latency, ...] = ()
     costs: tuple[Cost, ...] = ()
     uses: TestUses | None = None

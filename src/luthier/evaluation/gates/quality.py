@@ -108,9 +108,9 @@ def judge_guardrail(guardrail: Guardrail, evidence: Evidence, settings: GateSett
 
 def doubt_grading(guardrail: Guardrail, evidence: Evidence, settings: GateSettings) -> str:
     """Why its grades say nothing, in a sentence; "" when they do."""
-    judge = evidence.findings.judge
-    if judge is not None and judge.judge == guardrail.name and not judge.may_gate:
-        return judge.reason
+    for judge in evidence.findings.judges:
+        if judge.judge == guardrail.name and not judge.may_gate:
+            return judge.reason
     if guardrail.ungraded <= settings.ungraded_fraction * guardrail.total:
         return ""
     return (

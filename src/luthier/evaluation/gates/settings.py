@@ -39,6 +39,9 @@ class ForgettingMargins(BaseModel):
     leakage: float = Field(default=Margins().leakage, ge=0, lt=1)
     """As a share of the same answers, of those that repeat what was trained."""
 
+    benchmarks: float = Field(default=Margins().benchmarks, gt=0, lt=1)
+    """As a share of the score of each benchmark that is asked for."""
+
 
 class GateSettings(BaseModel):
     """Fractions lie between 0 and 1; a limit that is None is not set, and what was measured is then only told."""

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.data.readers.container import sniff_delimiter
+from luthier.data.row_problems import RowProblem, phrase_problems
 from luthier.errors import FileMissing, InvalidDataset, did_you_mean
 
 if TYPE_CHECKING:
@@ -57,11 +58,12 @@ def read_labels(path: Path) -> tuple[HumanLabel, ...]:
     for row in rows:
         problem = _find_problem(row.values)
         if problem is not None:
-            wrong.append(f"{path.name}:{row.number}: {problem}")
+            wrong.append(RowProblem(row.number, problem))
         elif str(row.values.get("passed", "")).strip():
             labels.append(_build_label(row))
     if wrong:
-        raise InvalidDataset(f"{path}: {len(wrong)} of {len(rows)} labels cannot be read", rows=wrong, hint=HINT)
+        sentences = phrase_problems(path.name, wrong)
+        raise InvalidDataset(f"{path}: {len(wrong)} of {len(rows)} labels cannot be read", rows=sentences, hint=HINT)
     return tuple(labels)
 
 

@@ -108,9 +108,9 @@ def list_safety_sections(report: EvalReport) -> Iterator[Section]:
     if report.memory or report.canaries:
         rows = build_memory(report.memory) if report.memory else ()
         yield Section("memory", "Memory", {"memory_rows": rows, "show_text": show_text})
-    if report.judge:
-        drawn, facts = draw_agreement(report.judge), list_judge_facts(report.judge)
-        yield Section("judge", "Judge", {"judge_chart": drawn, "judge_facts": facts})
+    if report.judges:
+        judges = [(judge, draw_agreement(judge), list_judge_facts(judge)) for judge in report.judges]
+        yield Section("judge", "Judge" if len(judges) == 1 else "Judges", {"judges": judges})
 
 
 def list_service_sections(report: EvalReport) -> Iterator[Section]:

@@ -17,13 +17,14 @@ from luthier.evaluation.graders.openai.definition import (
     read_grader,
 )
 from luthier.evaluation.graders.openai.grading import check_grader, grade
+from luthier.evaluation.graders.openai.places import list_templates
 from luthier.store.eval_runs import ModelUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from luthier.evaluation.graders.openai.definition import Grader, SingleGrader
+    from luthier.evaluation.graders.openai.definition import SingleGrader
     from luthier.evaluation.graders.openai.grading import Tools
     from luthier.evaluation.graders.openai.outcome import GraderRun
     from luthier.evaluation.graders.openai.sample import Sample
@@ -78,19 +79,8 @@ def read_criterion(definition: object) -> SingleGrader:
 def check_criterion(grader: SingleGrader, *, schema: ItemSchema | None, tools: Tools) -> None:
     """Raises InvalidConfig for code that cannot grade and a place that no item has, UnknownModel, IsolationMissing."""
     check_grader(grader, tools=tools)
-    missing = schema.find_unknown_place(list_texts(grader)) if schema is not None else None
-    if missing is not None:
-        raise InvalidConfig(f"{{{{ {missing} }}}}: the item schema has no such key", hint="see data_source_config")
-
-
-def list_texts(grader: Grader) -> list[str]:
-    """All that has places in it."""
-    match grader:
-        case StringCheck() | TextSimilarity():
-            return [grader.input, grader.reference]
-        case ScoreModel() | LabelModel():
-            return [message.text for message in grader.input]
-    return []
+    if schema is not None:
+        schema.check_places(list_templates(grader))
 
 
 def judge(

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.errors import FileMissing, InvalidConfig
+from luthier.evaluation.graders.openai.places import list_templates
 from luthier.evaluation.graders.openai.template import PLACE, parse_path
-from luthier.pipeline.evals.criteria import list_texts, read_criterion
+from luthier.pipeline.evals.criteria import read_criterion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,7 @@ def _wrap_grader(grader: dict[str, Any]) -> dict[str, Any]:
         "name": grader.get("name") or grader["type"],
         **{k: v for k, v in grader.items() if v is not None and k != "name"},
     }
-    places = [parse_path(match[1]) for text in list_texts(read_criterion(named)) for match in PLACE.finditer(text)]
+    places = [parse_path(match[1]) for text in list_templates(read_criterion(named)) for match in PLACE.finditer(text)]
     keys = dict.fromkeys(str(path.steps[0]) for path in places if path.root == "item" and path.steps)
     schema = {"type": "object", "properties": {key: {} for key in keys}, "required": [*keys]}
     config = {"type": "custom", "item_schema": schema, "include_sample_schema": True}

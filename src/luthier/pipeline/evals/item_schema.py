@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from luthier.errors import InvalidConfig, did_you_mean
 from luthier.evaluation.graders.openai.template import PLACE, parse_path
 from luthier.evaluation.graders.schema.grader import describe_errors
 from luthier.evaluation.graders.schema.keywords import MOST_STEPS, Budget, TooCostly
@@ -40,15 +41,14 @@ class ItemSchema:
             return "holds a number that is too large to be checked"
         return f"does not match the item schema: {describe_errors(errors)}" if errors else None
 
-    def find_unknown_place(self, templates: Iterable[str]) -> str | None:
-        """The first place that no row of the schema has, such as `item.anwser`; None when all may be there."""
-        places = (match[1] for template in templates for match in PLACE.finditer(template))
-        return next((place for place in places if self._lacks(place)), None)
-
-    def _lacks(self, place: str) -> bool:
-        path = parse_path(place)
-        if path.root != "item" or not path.steps:
-            return False
+    def check_places(self, templates: Iterable[str]) -> None:
+        """Raises InvalidConfig for a place that no row of the schema has, such as `item.anwser`."""
         known = self._schema.get("properties")
         is_open = bool(self._schema.get("additionalProperties")) or not OPENING_KEYWORDS.isdisjoint(self._schema)
-        return isinstance(known, dict) and bool(known) and not is_open and str(path.steps[0]) not in known
+        if is_open or not isinstance(known, dict) or not known:
+            return
+        for written in (match[1] for template in templates for match in PLACE.finditer(template)):
+            path = parse_path(written)
+            if path.root == "item" and path.steps and str(path.steps[0]) not in known:
+                hint = did_you_mean(str(path.steps[0]), known)
+                raise InvalidConfig(f"{{{{ {written} }}}}: the item schema has no such key", hint=hint)

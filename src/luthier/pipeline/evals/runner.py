@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from threading import Event, Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -24,6 +25,7 @@ from luthier.errors import (
     UnknownModel,
     UsageError,
 )
+from luthier.evaluation.graders.openai.supervision import Supervision
 from luthier.pipeline.evals.answers import Answered, conclude, fail_judgement, fail_question, read_given, read_response
 from luthier.pipeline.evals.criteria import judge, read_criteria
 from luthier.pipeline.evals.questions import build_question
@@ -83,6 +85,7 @@ class RunWork:
         self._run = claim.run
         self._eval = claim.eval
         self._criteria: tuple[Criterion, ...] = ()
+        self._tools = replace(workshop.tools, supervision=Supervision())
         self._stopped = Event()
         """Somebody else says so."""
         self._dropped = Event()
@@ -164,7 +167,7 @@ class RunWork:
         verdicts = []
         for criterion in self._criteria:
             act = partial(
-                judge, criterion, item.item, answered.sample, tools=self._shop.tools, code_slot=self._shop.code_slots
+                judge, criterion, item.item, answered.sample, tools=self._tools, code_slot=self._shop.code_slots
             )
             try:
                 verdicts.append(self._insist(act))
@@ -201,6 +204,7 @@ class RunWork:
 
     def _drop(self) -> None:
         self._dropped.set()
+        self._tools.supervision.halted.set()
         with self._opening:
             answers = list(self._open)
         for answer in answers:

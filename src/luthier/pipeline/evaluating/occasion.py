@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from luthier.engine.protocol import Engine
+    from luthier.evaluation.forgetting.benchmarks.question import Benchmark
     from luthier.evaluation.gates.settings import GateSettings
     from luthier.evaluation.result import ModelResult
     from luthier.evaluation.task import EvalTask
@@ -30,6 +31,7 @@ class Occasion(NamedTuple):
     task: EvalTask
     contestants: tuple[Contestant, ...]
     progress: Progress
+    benchmarks: tuple[Benchmark, ...] = ()
 
     @property
     def candidate(self) -> Contestant:

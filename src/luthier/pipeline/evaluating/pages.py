@@ -46,11 +46,29 @@ NO_FILES = ReportFiles()
 
 
 def check_files(files: ReportFiles) -> None:
-    """To be called before minutes of measuring. Raises UsageError for a path that leads through a file."""
+    """To be called before minutes of measuring. Raises UsageError for a path that leads through a file, or to something
+    that is none, such as a device."""
     for path in filter(None, files):
         found = next(parent for parent in path.absolute().parents if parent.exists())
         if not found.is_dir():
             raise UsageError(f"{path} cannot be written: {found} is no folder", hint="name a file in a folder")
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            hint = "name a file; --json writes the whole report to stdout"
+            raise UsageError(f"{path} cannot be replaced: it is no regular file", hint=hint)
+
+
+def clear_files(files: ReportFiles) -> None:
+    """To be called before anything else: what lies there afterwards is of this run, and nothing is when it fails.
+
+    Raises UsageError as `check_files` does, and for a file that cannot be removed.
+    """
+    check_files(files)
+    for path in filter(None, files):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            why = (error.strerror or "it is in use").lower()
+            raise UsageError(f"{path} cannot be replaced: {why}", hint="name a file of your own") from error
 
 
 def write_files(report: EvalReport, files: ReportFiles, *, data: Path | str, home: Home, choices: EvalChoices) -> None:
@@ -100,6 +118,8 @@ def phrase_command(report: EvalReport, data: Path | str, plan: EvalPlan) -> str:
         options += ["--structure", plan.structure]
     options += [word for grader in plan.also for word in ("--also", grader)]
     options += [word for guardrail in plan.guardrails for word in ("--guardrail", guardrail)]
+    options += [word for benchmark in plan.benchmarks for word in ("--benchmark", benchmark)]
+    options += ["--benchmark-limit", str(plan.benchmark_limit)] if plan.benchmarks else []
     options += ["--cluster", plan.cluster] if plan.cluster else []
     for name, file in (("--gates", plan.gates), ("--human-labels", plan.human_labels), ("--canaries", plan.canaries)):
         options += [name, str(file)] if isinstance(file, str | Path) else []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from luthier.engine.protocol import Sampling
 from luthier.errors import InvalidConfig
 from luthier.pipeline.engines import read_structure
+from luthier.pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 USUAL_MARGIN = 0.05
 """What a guardrail without a margin may lose."""
+
+OWN_TEXT = re.compile(r"[:=]|\.json$")
 
 
 class EvalChoices(TypedDict, total=False):
@@ -39,6 +44,8 @@ class EvalChoices(TypedDict, total=False):
     measures_forgetting: bool | None
     probes_memory: bool | None
     measures_latency: bool | None
+    benchmarks: Sequence[str]
+    benchmark_limit: int
     asks_calibration: bool
     is_final: bool
 
@@ -83,6 +90,12 @@ class EvalPlan:
     measures_latency: bool | None = None
     """Whether some cases are asked for alone, to time them; None: of models of this machine, once."""
 
+    benchmarks: Sequence[str] = ()
+    """Tasks of lm-eval, or YAML files with one, on which a tuned model is held against its base too."""
+
+    benchmark_limit: int = 200
+    """How many rows of each benchmark are asked."""
+
     asks_calibration: bool = False
     """Whether it is seen how sure a model was of each answer, which needs log-probabilities."""
 
@@ -99,21 +112,31 @@ def build_plan(choices: EvalChoices) -> EvalPlan:
     plan = EvalPlan(**choices)
     for guardrail in plan.guardrails:
         read_guardrail(guardrail)
+    if plan.benchmark_limit < 1:
+        raise InvalidConfig(f"{plan.benchmark_limit} rows of a benchmark show nothing", hint="ask at least one")
+    if plan.benchmarks and plan.measures_forgetting is False:
+        raise InvalidConfig(
+            "benchmarks are part of what may be forgotten, and that is not to be measured",
+            hint="leave out --benchmark, or --no-forgetting",
+        )
     return plan
 
 
 def read_guardrail(text: str) -> GuardrailChoice:
-    """`GRADER` or `GRADER~MARGIN`. Raises InvalidConfig for a margin that is no share."""
+    """`GRADER` or `GRADER~MARGIN`. Raises InvalidConfig for a margin that is no share; in a grader that holds a text or
+    a path of its own, a sign without a number behind it belongs to that."""
     grader, separator, margin = text.rpartition("~")
     if not separator:
         return GuardrailChoice(text, USUAL_MARGIN)
     try:
         share = float(margin)
     except ValueError:
-        return GuardrailChoice(text, USUAL_MARGIN)  # the sign belongs to the grader, such as a pattern
+        if OWN_TEXT.search(text):
+            return GuardrailChoice(text, USUAL_MARGIN)
+        share = nan
     if not 0 < share < 1:
         raise InvalidConfig(
-            f"guardrail {text!r}: the margin must lie between 0 and 1", hint="valid-json~0.05 may lose 5 points"
+            f"guardrail {text!r}: the margin must be a number between 0 and 1", hint="valid-json~0.05 may lose 5 points"
         )
     return GuardrailChoice(grader, share)
 
@@ -143,15 +166,16 @@ def check_side_files(plan: EvalPlan) -> None:
         read_canaries(plan.canaries)
 
 
-def build_eval_task(plan: EvalPlan, dataset: Dataset, engine: Engine, home: Home) -> EvalTask:
+def build_eval_task(
+    plan: EvalPlan, dataset: Dataset, engine: Engine, home: Home, *, progress: Progress = Progress()
+) -> EvalTask:
     """Every grader, row and form is read before anything is asked. Raises what is wrong with the first of them."""
-    from luthier.evaluation.graders.registry import needs_tools, parse_grader
+    from luthier.evaluation.graders.registry import parse_grader
     from luthier.evaluation.task import Criterion, build_task
     from luthier.pipeline.grading import open_grading_tools
 
     rails = [read_guardrail(text) for text in plan.guardrails]
-    names = [plan.grader, *plan.also, *(rail.grader for rail in rails)]
-    tools = open_grading_tools(home, engine) if any(map(needs_tools, names)) else None
+    tools = open_grading_tools(home, engine, progress=progress)
     criteria: list[Criterion] = [Criterion(parse_grader(name, tools=tools), "secondary") for name in plan.also]
     criteria += [Criterion(parse_grader(rail.grader, tools=tools), "guardrail", rail.margin) for rail in rails]
     sampling = plan.sampling

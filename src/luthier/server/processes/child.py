@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import time
+import traceback
 from contextlib import suppress
 from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, NoReturn
 
 from luthier.errors import LuthierError
@@ -50,10 +52,14 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def tell_ready(ready_fd: int) -> None:
-    """And from now on, again and again, that this process is well."""
+def tell_ready(
+    ready_fd: int, *, is_well: Callable[[], bool] = lambda: True, pause_seconds: float = SECONDS_BETWEEN_WORDS
+) -> None:
+    """And from now on, again and again, that this process is well, as long as it is: `is_well` says whether what the
+    process is there for gets on, for this is told by a thread of its own, which does so in any case."""
     os.write(ready_fd, WORD)
-    Thread(target=_tell_well, args=(ready_fd,), name="heartbeat", daemon=True).start()
+    arguments = ready_fd, is_well, pause_seconds
+    Thread(target=_tell_well, args=arguments, name="heartbeat", daemon=True).start()
 
 
 def catch_stop() -> Event:
@@ -64,11 +70,23 @@ def catch_stop() -> Event:
     return stop
 
 
-def _tell_well(ready_fd: int) -> None:
+def _tell_well(ready_fd: int, is_well: Callable[[], bool], pause_seconds: float) -> None:
+    gets_on = True
     with suppress(OSError):  # nobody listens any more
         while True:
-            time.sleep(SECONDS_BETWEEN_WORDS)
-            os.write(ready_fd, WORD)
+            time.sleep(pause_seconds)
+            was_well, gets_on = gets_on, is_well()
+            if gets_on:
+                os.write(ready_fd, WORD)
+            elif was_well:
+                logger.error("nothing gets on in this process", extra={"stacks": _describe_threads()})
+
+
+def _describe_threads() -> dict[str, str]:
+    """Where each of them is, by which somebody may find out why it hangs; lines of code alone, and no values."""
+    names = {thread.ident: thread.name for thread in enumerate_threads()}
+    frames = sys._current_frames()
+    return {names.get(ident, str(ident)): "".join(traceback.format_stack(frame)) for ident, frame in frames.items()}
 
 
 def _follow_owner() -> None:

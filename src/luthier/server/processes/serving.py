@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from luthier.errors import InvalidConfig, MachineError
 from luthier.models.public_names import PublicNames
 from luthier.pipeline.keys import ensure_own_key
+from luthier.pipeline.own_servers import note_server
 from luthier.server.logs import configure_logging
 from luthier.server.processes.assignment import Assignment, build_command
 from luthier.server.processes.part import Part
@@ -70,7 +71,8 @@ def serve(home: Home, options: ServeOptions, *, announce: Callable[[Serving], No
         home.database.close()
         supervisor = Supervisor(build_parts(home, options, listener, socket_path=Path(folder) / "engine"))
         serving = Serving(f"{_describe_address(listener)}/v1", key)
-        supervisor.run(on_ready=lambda: announce(serving), on_stop=listener.close)
+        with note_server(home, serving.url):
+            supervisor.run(on_ready=lambda: announce(serving), on_stop=listener.close)
 
 
 def refuse_open_host(options: ServeOptions) -> None:

@@ -51,8 +51,8 @@ def test_a_judges_messages_are_text_in_any_form(content: Any) -> None:
     ("definition", "said"),
     [
         ({}, "type: must be one of 'string_check', "),
-        ([], "input should be a valid dictionary"),
-        ("exact", "input should be a valid dictionary"),
+        ([], "a grader is a JSON object"),
+        ("exact", "a grader is a JSON object"),
         ({"type": "endpoint"}, "type: must be one of 'string_check', "),
         ({**EXACT, "operation": "neq"}, "operation: input should be 'eq', 'ne', 'like' or 'ilike'"),
         ({**EXACT, "weight": 1}, "weight: a grader of this type has no such field"),

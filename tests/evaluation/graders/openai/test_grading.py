@@ -287,7 +287,7 @@ def test_a_judge_has_all_questions_before_it_answers_the_first() -> None:
             return answer
 
         def _reply(self, answer: Answer) -> None:
-            self.all_here.wait(timeout=20)
+            self.all_here.wait(timeout=120)
             self.waiting -= 1
             answer.finish(Response('{"steps": [], "result": 1}', "stop", 1, 1, "hash"))
 

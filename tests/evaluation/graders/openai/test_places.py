@@ -21,14 +21,18 @@ def test_the_places_of_all_templates_are_found() -> None:
 @pytest.mark.parametrize("definition", [EXACT, ALIKE, JUDGE, MULTI], ids=lambda each: each["type"])
 def test_a_place_that_the_item_lacks_is_named(definition: dict[str, Any]) -> None:
     assert find_missing_place(read_grader(definition), {"answer": "Paris"}) is None
-    assert find_missing_place(read_grader(definition), {"anwser": "Paris"}) == "item.answer"
+    missing = find_missing_place(read_grader(definition), {"anwser": "Paris"})
+    assert missing is not None
+    assert (missing.place, missing.hint) == ("item.answer", "did you mean anwser?")
 
 
 def test_a_place_within_a_list_or_a_text_can_be_missing_too() -> None:
     grader = read_grader({**EXACT, "reference": '{{ item["full names"][1].first }}'})
     assert find_missing_place(grader, {"full names": [{}, {"first": "Ann"}]}) is None
     for names in ([], [{}, {}], "Ann", None):
-        assert find_missing_place(grader, {"full names": names}) == 'item["full names"][1].first'
+        missing = find_missing_place(grader, {"full names": names})
+        assert missing is not None
+        assert (missing.place, missing.hint) == ('item["full names"][1].first', "")
 
 
 @pytest.mark.parametrize("place", ["sample.output_txt", "sample", "sample[0]"])

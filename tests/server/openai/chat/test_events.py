@@ -52,7 +52,7 @@ class HandEngine:
 
     def wait_until_asked(self, times: int = 1) -> None:
         for _ in range(times):
-            assert self.has_been_asked.acquire(timeout=60)
+            assert self.has_been_asked.acquire(timeout=300)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_the_sdk_raises_what_ends_a_stream_in_the_middle(api: Api, engine: HandE
     def speak() -> None:
         engine.wait_until_asked()
         engine.asked[0].add(Piece("Hel"))
-        heard.wait(60)
+        heard.wait(300)
         engine.asked[0].fail(EngineUnavailable("the engine has died"))
 
     heard = threading.Event()
@@ -129,7 +129,7 @@ def test_the_sdk_raises_what_ends_a_stream_in_the_middle(api: Api, engine: HandE
         heard.set()
         with pytest.raises(openai.APIError, match="the engine has died"):
             next(chunks)
-    speaker.join(60)
+    speaker.join(300)
 
 
 def test_what_cannot_be_kept_is_told_before_the_end(api: Api, engine: HandEngine) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from luthier.errors import InvalidRequest
-from luthier.evaluation.graders.openai.confinement.sandbox import Limits, Sandbox
 from luthier.server.gradings import Gradings
 from tests.support.api import Api, build_api
 from tests.support.evals import ASKING, CRITERION, CUSTOM
+from tests.support.sandboxes import HastySandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ANSWERS = {"capital of France?": "Paris", "two and two?": "4"}
 JUDGE = "judge-model-2026-01-01"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 
 
 def answer(messages: tuple[Message, ...]) -> str:
@@ -39,7 +39,7 @@ def answer(messages: tuple[Message, ...]) -> str:
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
-    gradings = Gradings(Sandbox(Limits(seconds=2)))
+    gradings = Gradings(HastySandbox(lambda item: item.get("answer") == "loop", seconds=2))
     aliases = {JUDGE: "smollm2-135m"}
     api = build_api(tmp_path / "home", answers={"smollm2-135m": answer}, aliases=aliases, gradings=gradings)
     yield api

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,10 +36,11 @@ def ask_judge(
     Raises MachineError when the judge is away; what was judged until then is kept.
     """
     keys = list_keys(requests, room)
+    times = Counter(keys)
     outcomes: dict[str, Response | LuthierError] = {}
     if room.cache is not None:
-        outcomes = {key: kept for key in dict.fromkeys(keys) if (kept := room.cache.find(key)) is not None}
-        room.on_judged(len(outcomes))
+        outcomes = {key: kept for key in times if (kept := room.cache.find(key)) is not None}
+        room.on_judged(sum(times[key] for key in outcomes))
     missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in outcomes}
     asked = [room.engine.submit(request) for request in missing.values()]
     places = list(missing)
@@ -49,7 +51,7 @@ def ask_judge(
             outcomes[places[place]] = outcome
             if room.cache is not None and not isinstance(outcome, LuthierError) and is_readable(outcome):
                 room.cache.keep(places[place], outcome)
-            room.on_judged(1)
+            room.on_judged(times[places[place]])
     return [outcomes[key] for key in keys]
 
 

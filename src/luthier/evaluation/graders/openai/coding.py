@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from luthier.evaluation.graders.openai.outcome import GraderErrors, GraderRun, fail
+from luthier.evaluation.graders.openai.supervision import MOST_STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
     from luthier.evaluation.graders.openai.definition import PythonCode
     from luthier.evaluation.graders.openai.grading import Case
+    from luthier.evaluation.graders.openai.supervision import Supervision
 
 MOST_AT_ONCE = 4
 """Processes; each may take a core and 2 GiB of memory."""
 
-MOST_STOPPED = 3
-"""Cases at which code that never ended by itself is given up: at two minutes each, hundreds would take a night."""
+GIVEN_UP = f"was stopped at each of the first {MOST_STOPPED} answers"
 
 
-def run_code(grader: PythonCode, cases: Sequence[Case], sandbox: Sandbox) -> list[GraderRun]:
-    """In their order. Raises IsolationMissing."""
-    record = _Record()
+def run_code(
+    grader: PythonCode, cases: Sequence[Case], sandbox: Sandbox, *, supervision: Supervision
+) -> list[GraderRun]:
+    """In their order. Raises IsolationMissing. Whatever it is left with, no code is running any more."""
 
     def run_one(case: Case) -> GraderRun:
-        if record.is_hopeless:
-            reason = f"not run: the code was stopped at each of the first {MOST_STOPPED} answers"
-            return _write_stop(reason)
-        verdict = sandbox.grade(grader.source, sample=case.sample.to_openai(), item=case.item)
-        record.note(was_stopped=verdict.was_stopped)
+        if supervision.is_hopeless(grader.source):
+            return _write_stop(f"not run: the code {GIVEN_UP}")
+        verdict = sandbox.grade(
+            grader.source, sample=case.sample.to_openai(), item=case.item, halted=supervision.halted
+        )
+        supervision.note(grader.source, was_stopped=verdict.was_stopped)
         if verdict.fault is None:
             return GraderRun(verdict.value)
         if verdict.was_stopped:
@@ -42,26 +46,32 @@ def run_code(grader: PythonCode, cases: Sequence[Case], sandbox: Sandbox) -> lis
             GraderErrors(python_grader_runtime_error=True, python_grader_runtime_error_details=verdict.fault),
         )
 
-    with ThreadPoolExecutor(max(1, min(MOST_AT_ONCE, os.cpu_count() or 1, len(cases)))) as threads:
-        return list(threads.map(run_one, cases))
+    width = max(1, min(MOST_AT_ONCE, os.cpu_count() or 1, len(cases)))
+    with ThreadPoolExecutor(width) as threads, ExitStack() as failing:
+        failing.callback(supervision.halted.set)
+        runs = [threads.submit(run_one, case) for case in cases]
+        name = f"the code of {grader.name!r}" if grader.name else "the grader's code"
+        _await_all(runs, name, supervision, seconds=sandbox.limits.seconds)
+        failing.pop_all()
+    if supervision.is_hopeless(grader.source):
+        supervision.audience.say(f"{name} {GIVEN_UP}, and is given up")
+    return [run.result() for run in runs]
 
 
-class _Record:
-    """Whether the code has ever come to an end."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._stopped = 0
-        self._has_ended = False
-
-    @property
-    def is_hopeless(self) -> bool:
-        return not self._has_ended and self._stopped >= MOST_STOPPED
-
-    def note(self, *, was_stopped: bool) -> None:
-        with self._lock:
-            self._stopped += was_stopped
-            self._has_ended = self._has_ended or not was_stopped
+def _await_all(runs: Sequence[Future[GraderRun]], name: str, supervision: Supervision, *, seconds: int) -> None:
+    """Says once what is being waited for. Raises what ended one of them."""
+    audience = supervision.audience
+    count = audience.count_up(name, len(runs))
+    waiting, has_spoken = set(runs), False
+    while waiting:
+        done, waiting = wait(waiting, None if has_spoken else audience.patience_seconds, return_when=FIRST_COMPLETED)
+        for run in done:
+            run.result()
+        count(len(done))
+        if not done:
+            has_spoken = True
+            patience = f"{audience.patience_seconds:g} s"
+            audience.say(f"{name} is still at work after {patience}; it may take {seconds} s for an answer")
 
 
 def _write_stop(reason: str) -> GraderRun:

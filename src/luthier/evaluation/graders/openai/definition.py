@@ -202,6 +202,8 @@ READER: TypeAdapter[Grader] = TypeAdapter(Annotated[Grader, Field(discriminator=
 
 def read_grader(value: object) -> Grader:
     """Raises InvalidConfig that names the place, such as `graders.style.reference`."""
+    if not isinstance(value, dict):
+        raise InvalidConfig("a grader is a JSON object with a type", hint=f"the types are {ALL_TAGS}")
     try:
         return READER.validate_python(value)
     except ValidationError as error:

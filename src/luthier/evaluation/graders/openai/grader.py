@@ -62,9 +62,11 @@ class OpenAiGrader:
         return reads_calls(self.grader)
 
     def reference_problem(self, sample: Sample) -> str | None:
-        item = build_item(sample)
-        missing = find_missing_place(self.grader, item)
-        return missing and f"it has no {missing}, which the grader names; it has {', '.join(item)}"
+        missing = find_missing_place(self.grader, build_item(sample))
+        if missing is None:
+            return None
+        said = f"it has no {missing.place}, which the grader names"
+        return f"{said}; {missing.hint}" if missing.hint else said
 
     def grade(self, output: Output, sample: Sample) -> Grade:
         (grade,) = self.grade_many([output], [sample])
@@ -99,7 +101,7 @@ def read_definition(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InvalidConfig(f"{path}: larger than {LARGEST_FILE // 1024**2} MB")
-        return parse_json(path.read_text("utf-8"))
+        return parse_json(path.read_text("utf-8-sig"))
     except OSError as error:
         raise FileMissing(f"{path}: {(error.strerror or 'cannot be read').lower()}", hint="check the path") from error
     except (NotStrictJson, UnicodeDecodeError) as error:

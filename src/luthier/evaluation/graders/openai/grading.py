@@ -23,6 +23,7 @@ from luthier.evaluation.graders.openai.definition import (
 from luthier.evaluation.graders.openai.formula import calculate
 from luthier.evaluation.graders.openai.outcome import GraderErrors, GraderRun, TokenUsage, fail, merge_errors
 from luthier.evaluation.graders.openai.similarity import embed_ahead, measure_similarity
+from luthier.evaluation.graders.openai.supervision import Supervision
 from luthier.evaluation.graders.openai.template import FilledTooLong, PlaceMissing, fill_template
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CODE_HINT = "`source` is Python that defines grade(sample, item), which returns a number"
+
 
 @dataclass(frozen=True)
 class Tools:
     """What graders work with. `find_model` turns the name in a grader into the engine's; it raises UnknownModel.
 
-    With a `cache` no judge is asked the same twice; `on_judged` is called with the number of judgements since the last
-    call.
+    With a `cache` no judge is asked the same twice.
     """
 
     engine: Engine
@@ -53,7 +55,8 @@ class Tools:
     """Seconds that only grow."""
 
     cache: OutputCache | None = None
-    on_judged: Callable[[int], None] = lambda count: None
+    supervision: Supervision = field(default_factory=Supervision)
+    """Of the run that they belong to."""
 
 
 class Case(NamedTuple):
@@ -85,7 +88,7 @@ def grade_many(grader: Grader, cases: Sequence[Case], *, tools: Tools) -> list[G
         case ScoreModel() | LabelModel():
             runs = _judge(grader, cases, tools)
         case PythonCode():
-            runs = run_code(grader, cases, tools.sandbox)
+            runs = run_code(grader, cases, tools.sandbox, supervision=tools.supervision)
         case StringCheck():
             runs = [_fill(case, lambda places: _check_string(grader, places)) for case in cases]
         case TextSimilarity():
@@ -104,7 +107,7 @@ def check_grader(grader: Grader, *, tools: Tools) -> None:
     elif isinstance(grader, ScoreModel | LabelModel):
         tools.find_model(grader.model)
     elif isinstance(grader, PythonCode) and (fault := tools.sandbox.check(grader.source)) is not None:
-        raise InvalidConfig(f"source: {fault}")
+        raise InvalidConfig(f"source: {fault}", hint=CODE_HINT)
 
 
 def _decide(run: GraderRun, grader: Grader) -> GraderRun:
@@ -129,10 +132,11 @@ def _judge(grader: ScoreModel | LabelModel, cases: Sequence[Case], tools: Tools)
     model = tools.find_model(grader.model)
     asked = [_fill(case, lambda places: judge.request_judgement(grader, places, model=model)) for case in cases]
     requests: list[Request] = [each for each in asked if not isinstance(each, GraderRun)]
+    count_up = tools.supervision.audience.count_up
     outcomes = iter(
         ask_judge(
             requests,
-            Courtroom(tools.engine, tools.cache, tools.on_judged),
+            Courtroom(tools.engine, tools.cache, count_up(f"the judge {grader.model}", len(requests))),
             is_readable=lambda response: not judge.read_judgement(grader, response, model=model).errors.has_any,
         )
     )

@@ -53,14 +53,14 @@ def check_sample_places(grader: Grader) -> None:
             )
 
 
-def find_missing_place(grader: Grader, item: Any) -> str | None:
-    """The first place that a template names and that the item does not have, such as `item.answer`."""
+def find_missing_place(grader: Grader, item: Any) -> PlaceMissing | None:
+    """Of the first place that a template names and that the item does not have, such as `item.answer`."""
     for written, path in list_places(grader):
         if path.root == "item":
             try:
                 find_value(path, {"item": item}, written)
-            except PlaceMissing:
-                return written
+            except PlaceMissing as missing:
+                return missing
     return None
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from luthier.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLACE = re.compile(r"\{\{\s*+([^\W\d](?:[^{}]*[^\s{}])?)\s*+\}\}")
 """What begins with a letter is meant as a place; other double braces are text, such as those of JSON.
@@ -20,11 +25,13 @@ STEP = re.compile(r"""\.([^\W\d][\w-]*)|\[(\d{1,9})\]|\[(?:"([^"\]]*)"|'([^'\]]*
 
 
 class PlaceMissing(LookupError):
-    """There is nothing at a place. Its text names the place."""
+    """There is nothing at a place. Its text names the place; `hint` says what does stand there, "" for nothing."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, step: str = "", known: Iterable[str] = ()) -> None:
         super().__init__(f"there is no {place}")
         self.place = place
+        names = list(known)
+        self.hint = did_you_mean(step, names) if names else ""
 
 
 class FilledTooLong(ValueError):
@@ -92,7 +99,7 @@ def find_value(path: Path, values: dict[str, Any], written: str) -> Any:
         try:
             value = value[step] if isinstance(step, int) == isinstance(value, list) else value[str(step)]
         except (KeyError, IndexError, TypeError) as error:
-            raise PlaceMissing(written) from error
+            raise PlaceMissing(written, str(step), value if isinstance(value, dict) else ()) from error
     return value
 
 

@@ -8,15 +8,17 @@ function startFilter() {
   const status = bar.querySelector("[role=status]");
   const choose = (name) => bar.querySelector(`select[name=${name}]`);
   const texts = cases.map((item) => item.textContent.toLowerCase());
+  const opened = new Set();
 
   function isWanted(item, index) {
     const [group, field] = [choose("group"), choose("field")];
     return texts[index].includes(search.value.trim().toLowerCase())
-      && (!group?.value || item.closest(".group").id === group.value)
+      && (!group.value || item.closest(".group").id === group.value)
       && (!field?.selectedIndex || (item.dataset.fields?.split("\n") ?? []).includes(field.value));
   }
 
   function narrow() {
+    const isFresh = !status.textContent;
     const wanted = cases.filter((item, index) => {
       item.hidden = !isWanted(item, index);
       return !item.hidden;
@@ -26,13 +28,16 @@ function startFilter() {
       part.hidden = !part.querySelector("details.case:not([hidden])");
     }
     for (const more of document.querySelectorAll("details.more")) {
-      more.open = isNarrowed;
+      if (isFresh && more.open) opened.add(more);
+      more.open = isNarrowed || opened.has(more);
     }
+    if (!isNarrowed) opened.clear();
     status.textContent = isNarrowed ? `${wanted.length} of ${cases.length}` : "";
   }
 
   bar.addEventListener("input", narrow);
   bar.hidden = false;
+  narrow(); // a reader who comes back finds the fields filled in
   return search;
 }
 
@@ -62,17 +67,14 @@ function onKey(event, search) {
 }
 
 function openTarget() {
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target && target.matches("details.case")) {
-    for (let part = target; part; part = part.parentElement.closest("details")) part.open = true;
-    target.scrollIntoView();
-  }
+  const target = document.querySelector("details.case:target");
+  for (let part = target; part; part = part.parentElement.closest("details")) part.open = true;
+  target?.scrollIntoView();
 }
 
+addEventListener("load", openTarget);
+addEventListener("hashchange", openTarget);
 if (bar) {
   const search = startFilter();
   addEventListener("keydown", (event) => onKey(event, search));
-  addEventListener("hashchange", openTarget);
-  addEventListener("beforeprint", () => document.querySelectorAll("#broken > .case, #not-passed > .case").forEach((item) => (item.open = true)));
-  openTarget();
 }

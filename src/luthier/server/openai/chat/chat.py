@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 import luthier
 from luthier.engine.following import Following
-from luthier.errors import LuthierError
+from luthier.errors import AnswerTooLong, LuthierError
 from luthier.server.openai.chat.asking import build_requests
 from luthier.server.openai.chat.draft import Draft
+from luthier.server.problems import describe_problem
 from luthier.store.ids import new_id
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from luthier.models.public_names import PublicName
     from luthier.server.openai.chat.draft import Progress
     from luthier.server.openai.schema.chat import ChatRequest
+    from luthier.server.problems import Problem
     from luthier.server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,12 @@ async def prepare_order(body: ChatRequest, services: Services) -> Order:
         return Order(body, name, build_requests(body, name.model))
     # Looking through schemas may take some milliseconds, which other streams would have to wait.
     return Order(body, name, await run_in_threadpool(build_requests, body, name.model))
+
+
+def describe_failure(error: LuthierError, body: ChatRequest) -> Problem:
+    """Of the two parameters for the length of an answer, the one that was sent is told."""
+    is_newer = isinstance(error, AnswerTooLong) and body.max_completion_tokens is not None
+    return describe_problem(error, param="max_completion_tokens" if is_newer else None)
 
 
 class Chat:

@@ -11,9 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from luthier.errors import LuthierError
 from luthier.server.auth import require_role
 from luthier.server.connection import wait_while_connected
-from luthier.server.openai.chat.chat import Chat, prepare_order
+from luthier.server.openai.chat.chat import Chat, describe_failure, prepare_order
 from luthier.server.openai.chat.events import KEEP_ALIVE_SECONDS, ChatStream
 from luthier.server.openai.chat.keeping import keep_chat
 from luthier.server.openai.chat.whole import write_completion
@@ -43,6 +44,8 @@ async def create_completion(body: ChatRequest, request: Request, services: Given
         return await answer(Chat(order, services), request, services)
     except ClientDisconnect:
         return Response(status_code=CLIENT_LEFT)
+    except LuthierError as error:
+        raise describe_failure(error, body) from error
 
 
 async def answer_whole(chat: Chat, request: Request, services: Services) -> Response:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import StreamingResponse
 
 from luthier.errors import LuthierError
+from luthier.server.openai.chat.chat import describe_failure
 from luthier.server.openai.chat.chunks import ChunkWriter
-from luthier.server.problems import describe_problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ async def write_events(
             yield _write_all(writer.tell(steps)) if steps else SILENCE
         await keep()
     except LuthierError as error:
-        yield _write_event(describe_problem(error).body)
+        yield _write_event(describe_failure(error, chat.body).body)
     else:
         yield _write_all(writer.close()) + DONE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from luthier.errors import InvalidConfig, InvalidRequest, UnknownFile
+from luthier.errors import InvalidRequest, UnknownFile
 from luthier.jobs.evals.desk import RunDraft
 from luthier.jobs.evals.hold import SourceRow
 from luthier.models.public_names import PublicNames
@@ -87,11 +87,8 @@ def _check_question(home: Home, eval: Eval, data_source: CompletionsSource) -> s
 
 def _check_messages(config: dict[str, Any], input_messages: dict[str, Any]) -> None:
     check_templates(input_messages)
-    if config["type"] != "custom":
-        return
-    missing = ItemSchema(config["item_schema"]).find_unknown_place(list_templates(input_messages))
-    if missing is not None:
-        raise InvalidConfig(f"{{{{ {missing} }}}}: the item schema has no such key", hint="see data_source_config")
+    if config["type"] == "custom":
+        ItemSchema(config["item_schema"]).check_places(list_templates(input_messages))
 
 
 def _require_items(home: Home, file_id: str) -> None:

@@ -32,6 +32,7 @@ ALL_WALLS = [BOTH, ("namespaces",), ("landlock",)]
 NEVER_FILTERED = [335, 336]
 """uretprobe and uprobe, which the kernel excepts from all filters; but for its own probes, they end a process."""
 
+PATIENCE_SECONDS = 300
 GIVE_HALF = "def grade(sample, item): return 0.5"
 
 
@@ -47,14 +48,14 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """One with each wall alone, and as it is used."""
     if not is_standing(request.param):
         pytest.skip(f"this machine has no {' and no '.join(request.param)} to stand between code and files")
-    return Sandbox(Limits(seconds=20), walls=request.param)
+    return Sandbox(Limits(seconds=PATIENCE_SECONDS), walls=request.param)
 
 
 @pytest.fixture(scope="module")
 def usual() -> Sandbox:
     if not is_standing(BOTH):
         pytest.skip("this machine can confine no code")
-    return Sandbox(Limits(seconds=20))
+    return Sandbox(Limits(seconds=PATIENCE_SECONDS))
 
 
 @pytest.fixture
@@ -208,7 +209,7 @@ def test_code_that_ends_otherwise_gives_no_number(usual: Sandbox, body: str, sai
     "body",
     [
         "__import__('os').write(3, b'x' * 10**6)",
-        "__import__('os').close(3); __import__('time').sleep(60)",
+        "__import__('os').close(3); __import__('time').sleep(3600)",
         "__import__('re').match('(a+)+$', 'a' * 60 + 'b')",
     ],
     ids=["floods", "falls silent", "backtracks"],
@@ -218,7 +219,7 @@ def test_code_does_not_outlast_its_time(body: str) -> None:
     begin = time.monotonic()
     verdict = run(sandbox, f"def grade(sample, item):\n    {body}")
     assert verdict.was_stopped
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < PATIENCE_SECONDS
     assert not [child for child in list_children(os.getpid()) if "confinement.jail" in child.read_text()]
 
 
@@ -238,7 +239,7 @@ def test_code_does_not_outlive_the_server(tmp_path: Path) -> None:
     program = """
 from luthier.evaluation.graders.openai.confinement.sandbox import Sandbox
 print("up", flush=True)
-Sandbox().grade("import time\\ndef grade(sample, item): time.sleep(60)", sample={}, item={})
+Sandbox().grade("import time\\ndef grade(sample, item): time.sleep(3600)", sample={}, item={})
 """
     environment = {**os.environ, "TMPDIR": str(tmp_path)}  # a server that is killed leaves a folder of links behind
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment) as server:
@@ -248,15 +249,14 @@ Sandbox().grade("import time\\ndef grade(sample, item): time.sleep(60)", sample=
             time.sleep(0.05)
         time.sleep(1)  # until it is confined, which alone asks the kernel for this
         server.kill()
-    for _ in range(200):
-        if not any(child.exists() for child in jailed):
-            return
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while any(child.exists() for child in jailed):
+        assert time.monotonic() < deadline, "the code goes on without its server"
         time.sleep(0.05)
-    pytest.fail("the code goes on without its server")
 
 
 def test_memory_has_an_end() -> None:
-    sandbox = Sandbox(Limits(seconds=20, memory_bytes=300 * 1024**2))
+    sandbox = Sandbox(Limits(seconds=PATIENCE_SECONDS, memory_bytes=300 * 1024**2))
     verdict = run(sandbox, "def grade(sample, item): return len(bytearray(400 * 1024**2))")
     assert "MemoryError" in str(verdict.fault)
 
@@ -268,7 +268,8 @@ def test_memory_has_an_end() -> None:
         ("grade = lambda sample, item: 1", "the code defines no function grade(sample, item)"),
         ("def grade(sample): return 1", "grade takes exactly two arguments, sample and item"),
         ("def grade(sample, item, more=1): return 1", "grade takes exactly two arguments, sample and item"),
-        ("def grade(sample, item) return 1", "SyntaxError: expected ':'"),
+        ("def grade(sample, item) return 1", "line 1: expected ':': def grade(sample, item) return 1"),
+        ("x = 1\nreturn x", "line 2: 'return' outside function"),
         ("import os; os._exit(1)\ndef grade(sample, item): return 1", None),
         ("x = " + "(" * 5_000 + ")" * 5_000, "too many nested parentheses"),
         ("x = " + "-" * 200_000 + "1", ""),

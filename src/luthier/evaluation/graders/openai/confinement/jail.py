@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FILE_NAME: Final = "grader.py"
 LONGEST_DETAILS: Final = 2_000  # characters of at most six bytes each, so that a finding goes into a pipe at once
+LONGEST_LINE: Final = 80
 OPEN_FILES: Final = 64
 NICENESS: Final = 10
 MOST_KILLABLE: Final = "1000"  # of oom_score_adj: where memory ends, this goes first
@@ -148,8 +149,14 @@ def _leave_out_jail(place: TracebackType | None) -> TracebackType | None:
 
 
 def _find_fault_in(source: str) -> str | None:
-    """Raises SyntaxError for code that is none; runs nothing of it."""
-    tree = ast.parse(source, FILE_NAME)
+    """Runs nothing of it."""
+    try:
+        tree = ast.parse(source, FILE_NAME)
+        compile(tree, FILE_NAME, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        line = (error.text or "").strip()[:LONGEST_LINE]
+        place = f"line {error.lineno}" if error.lineno else "the code"
+        return f"{place}: {error.msg}: {line}" if line else f"{place}: {error.msg}"
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "grade"]
     if not functions:
         return "the code defines no function grade(sample, item)"

@@ -13,14 +13,18 @@ import time
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, Any, Final, Literal, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 import luthier
 from luthier.errors import IsolationMissing
 from luthier.evaluation.graders.openai.confinement.surroundings import Surroundings, survey_surroundings
 
+if TYPE_CHECKING:
+    from threading import Event
+
 Wall = Literal["namespaces", "landlock"]
 
+LONGEST_NAP_MS: Final = 100  # until it is seen that nobody waits any more
 LONGEST_FINDING: Final = 64 * 1024  # bytes; the jail itself writes no more than a fifth of it
 BOOT: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
@@ -67,9 +71,12 @@ class Sandbox:
         self.limits = limits
         self._walls = walls
 
-    def grade(self, source: str, *, sample: Any, item: Any) -> Verdict:
-        """What `grade(sample, item)` of the code returns. Raises IsolationMissing, and then nothing was run."""
-        return self._run({"source": source, "sample": sample, "item": item, "is_check": False})
+    def grade(self, source: str, *, sample: Any, item: Any, halted: Event | None = None) -> Verdict:
+        """What `grade(sample, item)` of the code returns; once `halted` is set it is stopped.
+
+        Raises IsolationMissing, and then nothing was run.
+        """
+        return self._run({"source": source, "sample": sample, "item": item, "is_check": False}, halted)
 
     def check(self, source: str) -> str | None:
         """Why the code cannot grade, as far as that is seen without running it; None for code that may.
@@ -82,11 +89,14 @@ class Sandbox:
     def _surroundings(self) -> Surroundings:
         return survey_surroundings()
 
-    def _run(self, task: dict[str, Any]) -> Verdict:
+    def _run(self, task: dict[str, Any], halted: Event | None = None) -> Verdict:
         with TemporaryDirectory(prefix="luthier-grader-") as folder, TemporaryFile() as letter:
             letter.write(json.dumps({**task, **self._furnish(Path(folder))}).encode())
             letter.seek(0)
-            return _read_verdict(_converse(letter, seconds=self.limits.seconds), self.limits)
+            ending = _converse(letter, seconds=self.limits.seconds, halted=halted)
+        if halted is not None and halted.is_set():
+            return Verdict(fault="nobody waits for the code any more", was_stopped=True)
+        return _read_verdict(ending, self.limits)
 
     def _furnish(self, folder: Path) -> dict[str, Any]:
         """The part of an order that is this machine's: a folder of links stands for the packages, so that no other of
@@ -109,13 +119,13 @@ class Sandbox:
 
 
 class _Ending(NamedTuple):
-    """`said` is None when the time was over, or when more was said than there is to say."""
+    """`said` is None when the time was over, nobody waited any more, or more was said than there is to say."""
 
     said: bytes | None
     status: int
 
 
-def _converse(letter: IO[bytes], *, seconds: float) -> _Ending:
+def _converse(letter: IO[bytes], *, seconds: float, halted: Event | None) -> _Ending:
     """The process is gone when this returns or raises."""
     source_root = str(Path(luthier.__file__).parents[1])
     with subprocess.Popen(
@@ -128,21 +138,23 @@ def _converse(letter: IO[bytes], *, seconds: float) -> _Ending:
         start_new_session=True,
     ) as process:
         try:
-            said = _read_all(cast("IO[bytes]", process.stdout), deadline=time.monotonic() + seconds)
+            said = _read_all(cast("IO[bytes]", process.stdout), deadline=time.monotonic() + seconds, halted=halted)
         finally:
             process.kill()
     return _Ending(said, process.returncode)
 
 
-def _read_all(pipe: IO[bytes], *, deadline: float) -> bytes | None:
+def _read_all(pipe: IO[bytes], *, deadline: float, halted: Event | None) -> bytes | None:
     """Everything until the other end is closed; None when that takes too long, or it is too much."""
     said = b""
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     while len(said) <= LONGEST_FINDING:
-        left_seconds = deadline - time.monotonic()
-        if left_seconds <= 0 or not poll.poll(left_seconds * 1000):
+        left_ms = 1000 * (deadline - time.monotonic())
+        if left_ms <= 0 or (halted is not None and halted.is_set()):
             return None
+        if not poll.poll(min(left_ms, LONGEST_NAP_MS)):
+            continue
         heard = os.read(pipe.fileno(), LONGEST_FINDING)
         if not heard:
             return said
