@@ -87,7 +87,8 @@ def test_a_reference_that_cannot_be_graded_is_refused(chats: Path, home: Home) -
     chats.write_text(chats.read_text().replace('{\\"colour\\":\\"red\\"}', "red"))
     with pytest.raises(InvalidDataset, match="cannot be graded by json") as caught:
         luthier.evaluate("good", chats, grader="json", engine=ScriptedEngine({}), home=home)
-    assert len(caught.value.rows) == 8
+    assert len(caught.value.rows) == 1
+    assert caught.value.rows[0].startswith(f"{chats}:5, 10, 15, 20, 25, 30, 35 and 40: the answer is not JSON")
 
 
 def test_a_killed_run_does_not_count_as_running(home: Home) -> None:

@@ -63,7 +63,7 @@ def test_every_task_has_a_turn_for_the_real_server_and_for_its_yardstick(scene: 
     report = {name: asyncio.run(take(scene, TINY)) for name, take in TASKS.items()}
     rounds = {name: len(turns["bare"]) for name, turns in report.items()}
     assert rounds == {"chats": 1, "reads": 1, "streams": 3, "uploads": 1}
-    assert all(turn["whole"] == turn["held_at_once"] == 4 for turn in report["streams"]["chat"])
+    assert all(turn["whole"] == 4 >= turn["held_at_once"] > 0 for turn in report["streams"]["chat"])
     assert all(turns[0]["per_second"] > 0 for turns in report["reads"].values())
     assert all(turn["processor_seconds"] > 0 for turns in report["chats"].values() for turn in turns)
     assert report["uploads"]["upload"][0]["bytes"] == 3 * MEBIBYTE

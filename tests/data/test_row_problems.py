@@ -6,9 +6,10 @@ from luthier.data.row_problems import RowProblem, phrase_problems
 
 
 def test_rows_that_are_wrong_alike_share_one_sentence_with_their_first_lines() -> None:
-    alike = [RowProblem(line, "no answer") for line in (3, 8, 12, 13, 14)]
-    assert phrase_problems("a.jsonl", alike) == ["a.jsonl:3, 8, 12 and 2 more rows: no answer"]
-    assert phrase_problems("a.jsonl", alike[:4]) == ["a.jsonl:3, 8, 12 and 1 more row: no answer"]
+    alike = [RowProblem(line, "no answer") for line in (3, 8, 12, 13, 14, 20, 21, 22, 23, 24, 30, 31)]
+    first = "a.jsonl:3, 8, 12, 13, 14, 20, 21, 22, 23, 24"
+    assert phrase_problems("a.jsonl", alike) == [f"{first} and 2 more rows: no answer"]
+    assert phrase_problems("a.jsonl", alike[:11]) == [f"{first} and 1 more row: no answer"]
     assert phrase_problems("a.jsonl", alike[:3]) == ["a.jsonl:3, 8 and 12: no answer"]
     assert phrase_problems("a.jsonl", alike[:1]) == ["a.jsonl:3: no answer"]
     assert phrase_problems("a.jsonl", []) == []

@@ -13,6 +13,7 @@ from luthier.conversation import Message
 from luthier.engine.protocol import Request, Response, Sampling, Structure
 from luthier.engine.torch_engine import TorchEngine
 from luthier.errors import (
+    AnswerTooLong,
     InvalidRequest,
     InvalidStructure,
     LuthierError,
@@ -41,7 +42,7 @@ BAD: dict[str, tuple[type[LuthierError], dict[str, Any]]] = {
     "a model that nobody knows": (UnknownModel, {"model": "adaptor"}),
     "no message": (InvalidRequest, {"messages": ()}),
     "a prompt that fills the context": (PromptTooLong, {"messages": (Message("user", "x" * CONTEXT_LENGTH),)}),
-    "more tokens than the context": (InvalidRequest, {"sampling": Sampling(max_tokens=CONTEXT_LENGTH + 1)}),
+    "more tokens than the context": (AnswerTooLong, {"sampling": Sampling(max_tokens=CONTEXT_LENGTH + 1)}),
     "a bias of a token beyond the vocabulary": (
         InvalidRequest,
         {"sampling": Sampling(logit_bias=((10**9, 1.0),))},

@@ -20,6 +20,7 @@ from luthier.engine.torch_engine import TorchEngine
 from luthier.engine.vllm.options import VllmOptions
 from luthier.engine.vllm_engine import VllmEngine
 from luthier.errors import (
+    AnswerTooLong,
     DeadlineExceeded,
     EngineUnavailable,
     InvalidRequest,
@@ -213,7 +214,7 @@ def test_wrong_requests_fail_alone_and_with_the_errors_of_the_embedded_engine(st
     ]
     outcomes = answer(engine, good, *wrong, good)
     kinds = [type(outcome) for outcome in outcomes[1:-1]]
-    assert kinds == [UnknownModel, PromptTooLong, InvalidRequest, InvalidStructure, InvalidRequest]
+    assert kinds == [UnknownModel, PromptTooLong, AnswerTooLong, InvalidStructure, InvalidRequest]
     assert outcomes[0] == outcomes[-1]
 
 

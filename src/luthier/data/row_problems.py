@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-LINES_NAMED = 3
+LINES_NAMED = 10
 
 
 class RowProblem(NamedTuple):
@@ -16,8 +16,8 @@ class RowProblem(NamedTuple):
 
 
 def phrase_problems(file: object, problems: Iterable[RowProblem]) -> list[str]:
-    """`orders.jsonl:17: no answer` as editors link it, or `orders.jsonl:3, 8, 12 and 16 more rows: no answer`; in the
-    order of the lines, for who mends them goes through the file from its top."""
+    """`orders.jsonl:17: no answer` as editors link it, or `orders.jsonl:3, 8 and 12: no answer`, the first ten lines
+    of many; in the order of the lines, for who mends them goes through the file from its top."""
     lines: dict[str, list[int]] = {}
     for line, text in sorted(problems, key=lambda problem: problem.line):
         lines.setdefault(text, []).append(line)

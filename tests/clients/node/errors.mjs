@@ -35,7 +35,7 @@ test('wrong parameters are named', async () => {
     [{ messages: [] }, 'messages', 'empty_array'],
     [{ messages: undefined }, 'messages', 'missing_required_parameter'],
     [{ stream: true, n: 'two' }, 'n', 'invalid_type'],
-    [{ max_tokens: 1_000_000 }, null, 'invalid_value'],
+    [{ max_tokens: 1_000_000 }, 'max_tokens', 'invalid_value'],
     [{ messages: [{ role: 'user', content: 'x'.repeat(5000) }] }, 'messages', 'context_length_exceeded'],
   ]) {
     const error = await ask(change);
