@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from luthier.models.catalog import Base, locate_base
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from tests.support.postgresql import PostgresqlServer
 
 KEPT_BETWEEN_RUNS = Path(__file__).parents[1] / ".luthier-test"
+
+
+# What is drawn depends on the test alone, so that a change is judged by what it changes. Without the profile
+# (`--hypothesis-profile=default`) every run draws anew, which is for looking for faults.
+hypothesis.settings.register_profile("suite", derandomize=True)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_configure() -> None:

@@ -76,7 +76,10 @@ def test_whatever_is_written_under_any_schema_that_is_not_refused_follows_it(sch
     except InvalidStructure:
         assume(False)
     text = TEMPLATE.decode(walk(grammar, TEMPLATE, Random(seed), patience=20))
-    Draft202012Validator(schema).validate(json.loads(text))
+    try:
+        Draft202012Validator(schema).validate(json.loads(text))
+    except RecursionError:
+        assume(False)  # jsonschema runs in circles where a schema is but a reference to itself
 
 
 def test_a_json_object_is_what_it_says() -> None:
